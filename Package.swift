@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+// The rooms of the house and who may import whom: an edge that is not written here is not allowed.
+// `Scripts/check-imports` holds every `import` of every source file against this table.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A thin C target: the headers of a Debian library, and shims for what Swift can't call (variadics, macros, unions).
+func c(_ name: String, links libraries: String...) -> Target {
+    .target(name: name, linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "wadogate",
+    products: [.executable(name: "wadogate", targets: ["wadogate"])],
+    targets: [
+        c("CLinux"),
+        c("CCurl", links: "curl"),
+        c("COpenSSL", links: "ssl", "crypto"),
+        c("CZlib", links: "z"),
+        c("CSQLite", links: "sqlite3"),
+        c("CYAML", links: "yaml"),
+        c("CXXHash", links: "xxhash"),
+
+        // Pure: values and functions, no sockets, files, clocks or environment.
+        room("DICOM", ["CZlib"]),
+        room("HTTP"),
+        room("FHIR", ["DICOM", "HTTP"]),
+        room("WADO", ["DICOM", "HTTP", "FHIR"]),
+        room("CachePolicy", ["DICOM"]),
+
+        // I/O.
+        room("EventLoop", ["CLinux"]),
+        room("HTTPServer", ["CLinux", "COpenSSL", "EventLoop", "HTTP"]),
+        room("Upstream", ["CCurl", "EventLoop", "HTTP"]),
+        room("StudyDirectory", ["CLinux", "EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
+        room("DiskCache", ["CLinux", "CSQLite", "CXXHash", "EventLoop", "CachePolicy", "DICOM"]),
+
+        // Assembly.
+        room(
+            "Gateway",
+            [
+                "COpenSSL", "EventLoop", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "CachePolicy",
+                "DICOM", "HTTP", "FHIR", "WADO",
+            ]),
+        room("Operations", ["EventLoop", "HTTPServer", "Gateway", "StudyDirectory", "DiskCache", "HTTP", "DICOM"]),
+        room(
+            "Configuration",
+            ["CYAML", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "Gateway", "Operations", "HTTP"]),
+        .executableTarget(
+            name: "wadogate",
+            dependencies: [
+                "Configuration", "Operations", "Gateway", "DiskCache", "StudyDirectory", "Upstream", "HTTPServer",
+                "EventLoop", "CachePolicy", "WADO", "FHIR", "HTTP", "DICOM",
+            ],
+            swiftSettings: settings),
+
+        tests("DICOM"),
+        tests("HTTP"),
+        tests("FHIR", ["DICOM"]),
+        tests("WADO", ["DICOM", "HTTP", "FHIR"]),
+        tests("CachePolicy", ["DICOM"]),
+        tests("EventLoop"),
+        tests("HTTPServer", ["EventLoop", "HTTP", "CLinux"]),
+        tests("Upstream", ["EventLoop", "HTTP", "CLinux"]),
+        tests("StudyDirectory", ["EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
+        tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
+        tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
+        tests("Configuration", ["HTTP"]),
+    ]
+)

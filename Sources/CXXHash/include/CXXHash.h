@@ -1,0 +1,3 @@
+// xxHash (XXH3).
+#pragma once
+#include <xxhash.h>
