@@ -1,18 +1,17 @@
 // Linux calls that Swift's Glibc overlay does not import: variadics, macros and GNU extensions. Nothing else belongs here.
+// The header must not define _GNU_SOURCE: the compiler would then see two versions of one system header.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -23,29 +22,26 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-static inline int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
-static inline int clinux_openat(int dir, const char *path, int flags, unsigned mode) {
-    return openat(dir, path, flags | O_CLOEXEC, mode);
-}
-static inline int clinux_fcntl_int(int fd, int command, int value) { return fcntl(fd, command, value); }
-static inline int clinux_errno(void) { return errno; }
-static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
-static inline int clinux_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
-    return renameat2(from_dir, from, to_dir, to, flags);
-}
-static inline void clinux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
-/* Gives an unnamed (O_TMPFILE) file its name. */
-static inline int clinux_link_fd(int fd, int to_dir, const char *to) {
-    char proc[40];
-    snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, proc, to_dir, to, AT_SYMLINK_FOLLOW);
-}
-enum {
-    CLINUX_O_TMPFILE = O_TMPFILE,
-    CLINUX_O_DIRECTORY = O_DIRECTORY,
-    CLINUX_O_NOFOLLOW = O_NOFOLLOW,
-    CLINUX_O_PATH = O_PATH,
-    CLINUX_RWF_NOWAIT = RWF_NOWAIT,
-};
+/* open(2) and openat(2), always with O_CLOEXEC. */
+int clinux_open(const char *path, int flags, unsigned mode);
+int clinux_openat(int dir, const char *path, int flags, unsigned mode);
+int clinux_fcntl_int(int fd, int command, int value);
+int clinux_errno(void);
+void clinux_ignore_sigpipe(void);
+void clinux_name_thread(const char *name);
+/* accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC. */
+int clinux_accept(int fd, struct sockaddr *address, socklen_t *length);
+int clinux_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+/* An unnamed file in a directory (O_TMPFILE), or -1 where the file system has none. */
+int clinux_unnamed_file(int dir, unsigned mode);
+/* Gives an unnamed file its name. */
+int clinux_link_fd(int fd, int to_dir, const char *to);
+/* pread(2) that fails with EAGAIN instead of waiting for the disk (preadv2 with RWF_NOWAIT). */
+ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset);
+
+extern const int CLINUX_O_PATH;
+extern const unsigned CLINUX_RENAME_NOREPLACE;
+extern const unsigned CLINUX_RENAME_EXCHANGE;
