@@ -1,1 +1,1 @@
-// contract
+// The owner's first file replaces this one.
