@@ -40,8 +40,8 @@ let package = Package(
         room("DICOM", ["CZlib"]),
         room("HTTP"),
         room("FHIR", ["DICOM", "HTTP"]),
-        room("WADO", ["DICOM", "HTTP", "FHIR"]),
         room("CachePolicy", ["DICOM"]),
+        room("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
 
         // I/O.
         room("EventLoop", ["CLinux"]),
@@ -72,7 +72,7 @@ let package = Package(
         tests("DICOM"),
         tests("HTTP"),
         tests("FHIR", ["DICOM"]),
-        tests("WADO", ["DICOM", "HTTP", "FHIR"]),
+        tests("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
         tests("CachePolicy", ["DICOM"]),
         tests("EventLoop"),
         tests("HTTPServer", ["EventLoop", "HTTP", "CLinux"]),

@@ -1,0 +1,196 @@
+// What is asked of a backend for one object of one instance. Pure: the same words in, the same URL out.
+package import CachePolicy
+package import DICOM
+package import FHIR
+package import HTTP
+
+/// The instance that a request is about.
+package struct InstanceTarget: Sendable, Hashable {
+    package var study: UID
+    package var series: UID
+    package var instance: UID
+
+    package init(study: UID, series: UID, instance: UID) {
+        self.study = study
+        self.series = series
+        self.instance = instance
+    }
+
+    /// "/studies/…/series/…/instances/…".
+    package var path: String { "/studies/\(study)/series/\(series)/instances/\(instance)" }
+}
+
+/// One request to one backend, and how its answer is to be read.
+package struct BackendRequest: Sendable, Hashable {
+    package enum Answer: Sendable, Hashable {
+        /// A Part 10 file, bare or as the one part of a multipart.
+        case dataSet
+        /// One payload with a media type, bare or as the one part of a multipart.
+        case payload
+        /// DICOM JSON.
+        case json
+        /// Native DICOM Model documents as parts.
+        case xml
+        /// A picture whose type its first bytes tell.
+        case picture
+    }
+
+    package var url: HTTPURL
+    package var accept: String
+    package var answer: Answer
+
+    package init(url: HTTPURL, accept: String, answer: Answer) {
+        self.url = url
+        self.accept = accept
+        self.answer = answer
+    }
+}
+
+extension BackendRequest {
+    /// The request for one object to one endpoint (PROTOCOL C).
+    ///
+    /// - Parameters:
+    ///   - base: the endpoint's normalised base.
+    ///   - abilities: what a WADO-URI backend is known to honour.
+    ///   - facts: the instance's size and frames, where they are needed and known.
+    /// - Throws: ``WADOError`` 501 for what this endpoint cannot be asked; 404 for a frame that does not exist.
+    package init(
+        for object: ObjectClass, of target: InstanceTarget, rendering: RenderingParameters, from type: ConnectionType,
+        base: HTTPURL, abilities: Set<RenderingAbility>, facts: InstanceFacts?
+    ) throws(WADOError) {
+        switch type {
+        case .wadoRS:
+            try self.init(restful: object, of: target, rendering: rendering, base: base, facts: facts)
+        case .wadoURI:
+            try self.init(
+                uri: object, of: target, rendering: rendering, base: base, abilities: abilities, facts: facts)
+        default:
+            throw WADOError(status: 501, message: "An endpoint of type \(type.code) cannot be asked for images.")
+        }
+    }
+
+    // MARK: WADO-RS
+
+    private init(
+        restful object: ObjectClass, of target: InstanceTarget, rendering: RenderingParameters, base: HTTPURL,
+        facts: InstanceFacts?
+    ) throws(WADOError) {
+        var query: String?
+        if case .rendered = object { query = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns) }
+        if case .thumbnail = object { query = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns) }
+        self.init(
+            url: base.appending(path: target.path + Self.tail(of: object), query: query),
+            accept: Self.accept(for: object), answer: Self.answer(to: object))
+    }
+
+    /// The path behind the instance's.
+    private static func tail(of object: ObjectClass) -> String {
+        switch object {
+        case .instance: ""
+        case .frame(let number, _): "/frames/\(number)"
+        case .bulk(let tail): "/" + tail
+        case .metadata: "/metadata"
+        case .rendered(nil, _, _): "/rendered"
+        case .rendered(let frame?, _, _): "/frames/\(frame)/rendered"
+        case .thumbnail(nil, _, _): "/thumbnail"
+        case .thumbnail(let frame?, _, _): "/frames/\(frame)/thumbnail"
+        }
+    }
+
+    /// One media range only: some archives read no more than the first (PROTOCOL I).
+    private static func accept(for object: ObjectClass) -> String {
+        switch object {
+        case .instance(let syntax):
+            "multipart/related; type=\"application/dicom\"; transfer-syntax=\(wireSyntax(syntax))"
+        case .frame(_, let syntax):
+            "multipart/related; type=\"\(bulkType(of: syntax))\"; transfer-syntax=\(wireSyntax(syntax))"
+        case .bulk: "multipart/related; type=\"application/octet-stream\""
+        case .metadata(.json): "application/dicom+json"
+        case .metadata(.xml): "multipart/related; type=\"application/dicom+xml\""
+        case .rendered(_, _, let type), .thumbnail(_, _, let type): type
+        }
+    }
+
+    private static func answer(to object: ObjectClass) -> Answer {
+        switch object {
+        case .instance: .dataSet
+        case .frame, .bulk: .payload
+        case .metadata(.json): .json
+        case .metadata(.xml): .xml
+        case .rendered, .thumbnail: .picture
+        }
+    }
+
+    private static func wireSyntax(_ syntax: String) -> String { syntax == ObjectClass.stored ? "*" : syntax }
+
+    /// The media type under which a transfer syntax's frames are asked for.
+    private static func bulkType(of syntax: String) -> String {
+        syntax == ObjectClass.stored ? "application/octet-stream" : PixelMediaType.type(of: syntax)
+    }
+
+    // MARK: WADO-URI
+
+    private init(
+        uri object: ObjectClass, of target: InstanceTarget, rendering: RenderingParameters, base: HTTPURL,
+        abilities: Set<RenderingAbility>, facts: InstanceFacts?
+    ) throws(WADOError) {
+        let names = "studyUID=\(target.study)&seriesUID=\(target.series)&objectUID=\(target.instance)"
+        var query = "requestType=WADO&\(names)"
+        switch object {
+        case .instance(let syntax):
+            // A raw slash: Orthanc answers 400 to "application%2Fdicom". Without transferSyntax the archive sends what it
+            // sends its own clients.
+            query += "&contentType=application/dicom"
+            if syntax != ObjectClass.stored { query += "&transferSyntax=\(syntax)" }
+            self.init(url: base.merging(query: query), accept: "application/dicom", answer: .dataSet)
+        case .rendered(let frame, _, let type):
+            query += "&contentType=\(type)"
+            query += try Self.pictureQuery(frame: frame, rendering: rendering, abilities: abilities, facts: facts)
+            self.init(url: base.merging(query: query), accept: type, answer: .picture)
+        case .frame, .bulk, .metadata, .thumbnail:
+            throw WADOError(
+                status: 501,
+                message: "This series lies on an archive that speaks only WADO-URI, and \(object.word) requests are "
+                    + "not translated for such archives yet. Ask for the instance instead.")
+        }
+    }
+
+    private static func pictureQuery(
+        frame: Int?, rendering: RenderingParameters, abilities: Set<RenderingAbility>, facts: InstanceFacts?
+    ) throws(WADOError) -> String {
+        let frames = facts?.numberOfFrames ?? 1
+        if let frame, frame > frames {
+            throw WADOError(status: 404, message: "Frame \(frame) does not exist: the instance has \(frames).")
+        }
+        var (query, needs) = try rendering.wadoURIQuery(rows: facts?.rows, columns: facts?.columns)
+        if !query.isEmpty { query = "&" + query }
+        // frameNumber is an error for an instance of one frame (PS3.18 §9.5.1.2.3), and needed for any other.
+        if frames > 1 {
+            needs.insert(.frameNumber)
+            query += "&frameNumber=\(frame ?? 1)"
+        }
+        if let missing = needs.subtracting(abilities).min(by: { $0.rawValue < $1.rawValue }) {
+            throw WADOError(
+                status: 501,
+                message: "The archive of this series speaks only WADO-URI and is not known to honour "
+                    + "\"\(missing.rawValue)\"; another picture than the one asked for is never sent. If it does, say so "
+                    + "under abilities in its configuration.")
+        }
+        return query
+    }
+}
+
+extension ObjectClass {
+    /// The syntax word for what the archive holds (`transfer-syntax=*`).
+    package static let stored = "stored"
+
+    /// Explicit VR Little Endian, the default of every web representation (PS3.18 §8.7.3).
+    package static let explicitLittleEndian = "1.2.840.10008.1.2.1"
+}
+
+extension HTTPURL {
+    /// This URL with more query items behind those that it has.
+    func merging(query items: String) -> HTTPURL {
+        appending(path: "", query: query.map { $0.isEmpty ? items : "\($0)&\(items)" } ?? items)
+    }
+}
