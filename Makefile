@@ -1,0 +1,53 @@
+# The front door. `make demo` shows it, `make test` proves it, `make bed` leaves real servers running to play with.
+
+SWIFT ?= swift
+FLAGS := -Xswiftc -warnings-as-errors
+PYTHON := .build/venv/bin/python
+BED := cd Tests/EndToEnd && $(CURDIR)/$(PYTHON) -m bed
+FORMATTED := Sources Tests Package.swift
+
+.PHONY: help demo test test-swift test-end-to-end bed bed-down build lint format clean
+
+help:
+	@echo 'make demo [ARGS=--once]  a gateway over a few synthetic studies; asks itself for them and says what came back'
+	@echo 'make build               the release executable, .build/release/wadogate'
+	@echo 'make test                every test: Swift, and end to end against real servers'
+	@echo 'make bed, make bed-down  two archives, a FHIR server and the gateway on loopback, loaded; and their end'
+	@echo 'make lint, make format   style, imports, forbidden words; and the formatter'
+
+demo: build
+	.build/release/wadogate demo $(ARGS)
+
+build:
+	@Scripts/install build
+	$(SWIFT) build -c release --product wadogate $(FLAGS)
+
+test: test-swift test-end-to-end
+
+# The unit tests' servers and timers want the cores to themselves, so the two kinds run one after the other.
+test-swift:
+	@Scripts/install build
+	$(SWIFT) test --disable-xctest $(FLAGS)
+
+test-end-to-end: build
+	@Scripts/install test
+	$(PYTHON) -m pytest Tests/EndToEnd $(ARGS)
+
+bed: build
+	@Scripts/install test
+	@$(BED) up
+
+bed-down:
+	@if [ -x $(PYTHON) ]; then $(BED) down; else echo 'No bed is up.'; fi
+
+lint:
+	@Scripts/install lint
+	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)
+	Scripts/check-imports
+	Scripts/check-words
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(FORMATTED)
+
+clean: bed-down
+	rm -rf .build

@@ -1,0 +1,138 @@
+"""The gateway as an operator runs it: a binary, a configuration file, ports and a log."""
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from .processes import Server, free_port
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def binary():
+    """The executable under test: $WADOGATE, else the release build."""
+    return Path(os.environ.get("WADOGATE") or REPOSITORY / ".build/release/wadogate")
+
+
+def backend(name, match, **settings):
+    """One entry of `backends`."""
+    return {"name": name, "match": match, **settings}
+
+
+def files_source(folder, *resources):
+    """A `files` source for a directory of FHIR JSON: one Bundle with the given resources."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in resources]}
+    # Written aside and renamed, since a gateway may be reading.
+    partial = folder / ".studies.partial"
+    partial.write_text(json.dumps(bundle))
+    partial.rename(folder / "studies.json")
+    return {"files": {"path": str(folder)}}
+
+
+class Gateway(Server):
+    """`wadogate serve` with a configuration that the test writes; `settings` are merged over the defaults below."""
+
+    def __init__(self, folder, settings, name="gateway", port=0, admin_port=0):
+        super().__init__(name, folder)
+        self.port = free_port(port)
+        self.admin_port = free_port(admin_port)
+        self.cache_path = self.folder / "cache"
+        self.admin_token = "an-administrator's-token-of-this-test"
+        token_file = self.folder / "admin-token"
+        token_file.write_text(self.admin_token + "\n")
+        token_file.chmod(0o600)
+        self.settings = _merged(
+            {
+                "listen": [f"127.0.0.1:{self.port}"],
+                "cache": {"path": str(self.cache_path), "max_size": "20GiB", "min_free": "1MiB"},
+                "admin": {"listen": [f"127.0.0.1:{self.admin_port}"], "token_file": str(token_file)},
+                "log": {"format": "json", "level": "info"},
+            },
+            settings,
+        )
+
+    @property
+    def origin(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def dicomweb(self):
+        return f"{self.origin}/dicom-web"
+
+    @property
+    def wado(self):
+        return f"{self.origin}/wado"
+
+    @property
+    def admin(self):
+        return f"http://127.0.0.1:{self.admin_port}"
+
+    @property
+    def configuration_path(self):
+        return self.folder / f"{self.name}.yaml"
+
+    def write_configuration(self):
+        self.configuration_path.write_text(yaml.safe_dump(self.settings, sort_keys=False))
+        return self.configuration_path
+
+    def command(self):
+        return [binary(), "serve", "--config", self.write_configuration()]
+
+    def environment(self):
+        # A crash must end the process at once, not wait for a key.
+        return {**os.environ, "SWIFT_BACKTRACE": "interactive=no"}
+
+    def is_ready(self):
+        for port in (self.port, self.admin_port):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                return False
+        return True
+
+    def requests_logged(self):
+        """The request lines of the JSON log so far."""
+        lines = []
+        for line in self.log().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and "route" in entry:
+                lines.append(entry)
+        return lines
+
+    def cached_files(self):
+        """Every file below the cache's directory."""
+        return [path for path in self.cache_path.rglob("*") if path.is_file()]
+
+
+def run(*arguments, timeout=60, **options):
+    """Runs a subcommand to its end; answers the completed process with text output."""
+    return subprocess.run(
+        [binary(), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "SWIFT_BACKTRACE": "interactive=no"},
+        **options,
+    )
+
+
+def _merged(base, changes):
+    merged = dict(base)
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merged(merged[key], value)
+        elif value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    return merged
