@@ -32,6 +32,20 @@ package struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.init(text)
     }
 
+    /// Reads a UID that stands in our own source, so anything but a UID is our bug.
+    package init(literal text: StaticString, _ suffix: StaticString = "") {
+        guard let uid = UID("\(text)\(suffix)") else { preconditionFailure("\(text)\(suffix) is no UID") }
+        self = uid
+    }
+
+    /// Reads the value of a UI element: padding by NUL or space is tolerated on both sides, and nothing else.
+    package init?(elementValue bytes: [UInt8]) {
+        let isPadding: (UInt8) -> Bool = { $0 == 0 || $0 == UInt8(ascii: " ") }
+        var text = bytes[...].drop(while: isPadding)
+        while let last = text.last, isPadding(last) { text.removeLast() }
+        self.init(String(decoding: text, as: UTF8.self))
+    }
+
     package var description: String { string }
 
     package static func < (left: UID, right: UID) -> Bool { left.string < right.string }
