@@ -108,6 +108,9 @@ package struct Endpoint: Sendable, Hashable {
 
     package enum Status: Sendable, Hashable {
         case active, suspended, error, off, enteredInError, test
+        /// A record names it, and it cannot be found.
+        case unresolved
+        /// A code that no version of FHIR has.
         case other(String)
     }
 }

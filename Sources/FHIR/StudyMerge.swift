@@ -1,0 +1,128 @@
+// Several ImagingStudy resources of one study → one StudyRecord (PROTOCOL D.2).
+package import DICOM
+
+/// Resources with one Study Instance UID name different subjects: nobody can tell whose images they are.
+package struct SubjectConflict: Error, Equatable {
+    /// The resources, "ImagingStudy/12", for the log.
+    package let resources: [String]
+}
+
+/// Endpoint resources by every name under which a study may refer to them.
+package struct EndpointTable: Sendable {
+    private var byKey: [String: Endpoint] = [:]
+    private var byIdentifier: [String: Endpoint] = [:]
+
+    package init() {}
+
+    /// Adds what is not there yet: of two resources with one name the first counts.
+    package mutating func add(_ parsed: ParsedEndpoint) {
+        for key in parsed.keys where byKey[key] == nil { byKey[key] = parsed.endpoint }
+        for identifier in parsed.identifiers where byIdentifier[identifier] == nil {
+            byIdentifier[identifier] = parsed.endpoint
+        }
+    }
+
+    package func contains(_ key: String) -> Bool { byKey[key] != nil }
+
+    /// The endpoint; an unresolved stand-in when it is not here.
+    package subscript(reference: EndpointReference) -> Endpoint {
+        switch reference {
+        case .contained(let endpoint): endpoint
+        case .resource(let key, let relative): byKey[key] ?? relative.flatMap { byKey[$0] } ?? .unresolved(key)
+        case .identifier(let text): byIdentifier[text] ?? .unresolved("identifier:\(text)")
+        case .unusable(let text): .unresolved(text)
+        }
+    }
+}
+
+/// The rules by which resources become one record.
+package enum StudyMerge {
+    /// The resources that count for a study, best first: those in error or cancelled give way to any other.
+    ///
+    /// - Throws: ``SubjectConflict``.
+    package static func relevant(
+        _ resources: [ParsedStudy], for study: UID
+    ) throws(SubjectConflict) -> [ParsedStudy] {
+        var seen: Set<String> = []
+        let all = resources.filter { $0.studyUIDs.contains(study) && seen.insert($0.record.version).inserted }
+        let ranked = all.enumerated().sorted { left, right in
+            let ranks = (left.element.rank, right.element.rank)
+            if ranks.0 != ranks.1 { return ranks.0 < ranks.1 }
+            let times = (left.element.updated, right.element.updated)
+            return times.0 != times.1 ? times.0 > times.1 : left.offset < right.offset
+        }.map(\.element)
+        let valid = ranked.filter { !$0.isWithdrawn }
+        guard let first = valid.first else { return Array(ranked.prefix(1)) }
+        // Held against one that has a reference, since two references never agree by identifiers alone.
+        let measure = (valid.first { $0.subject.reference != nil } ?? first).subject
+        guard valid.allSatisfy({ $0.subject.isSame(as: measure) }) else {
+            throw SubjectConflict(resources: valid.map(\.key))
+        }
+        return valid
+    }
+
+    /// One record from what ``relevant(_:for:)`` chose; nil when that is nothing.
+    package static func record(of study: UID, from resources: [ParsedStudy], endpoints: EndpointTable) -> StudyRecord? {
+        var merged: StudyRecord?
+        for resource in resources {
+            var record = resource.record
+            record.study = study
+            record.endpoints = resource.endpoints.map { endpoints[$0] }
+            for index in record.series.indices {
+                record.series[index].endpoints =
+                    resource.seriesEndpoints[record.series[index].uid, default: []].map { endpoints[$0] }
+            }
+            merged == nil ? merged = record : merged?.merge(record)
+        }
+        merged?.version = resources.map(\.record.version).sorted().joined(separator: ",")
+        return merged
+    }
+}
+
+extension ParsedStudy {
+    fileprivate var isWithdrawn: Bool { record.status == .enteredInError || record.status == .cancelled }
+
+    /// Lower is better.
+    fileprivate var rank: Int {
+        switch record.status {
+        case .available: 0
+        case .unknown: 1
+        case .inactive: 2
+        case .registered: 3
+        case .unavailable: 4
+        case .cancelled, .enteredInError: 5
+        }
+    }
+
+    fileprivate var updated: Int64 { lastUpdated.flatMap { FHIRDateTime($0)?.first } ?? .min }
+}
+
+extension StudyRecord {
+    /// Takes over what the other knows and this one does not; this one's words win.
+    fileprivate mutating func merge(_ other: StudyRecord) {
+        accession = accession ?? other.accession
+        started = started ?? other.started
+        summary = summary ?? other.summary
+        modalities = ParsedStudy.distinct(modalities + other.modalities)
+        endpoints = ParsedStudy.distinct(endpoints + other.endpoints)
+        var places: [UID: Int] = [:]
+        for (place, series) in series.enumerated() { places[series.uid] = place }
+        for series in other.series {
+            if let place = places[series.uid] { self.series[place].merge(series) } else { self.series.append(series) }
+        }
+    }
+}
+
+extension StudyRecord.Series {
+    mutating func merge(_ other: StudyRecord.Series) {
+        modality = modality ?? other.modality
+        number = number ?? other.number
+        summary = summary ?? other.summary
+        let known = Set(instances.map(\.uid))
+        instances += other.instances.filter { !known.contains($0.uid) }
+        endpoints = ParsedStudy.distinct(endpoints + other.endpoints)
+        if let counts = [numberOfInstances, other.numberOfInstances].compactMap({ $0 }).max() {
+            numberOfInstances = max(counts, instances.count)
+        }
+    }
+}
