@@ -70,12 +70,14 @@ let package = Package(
             swiftSettings: settings),
 
         tests("DICOM"),
-        tests("HTTP"),
+        // Requests that no server may take, for the parser's tests and for the server's.
+        .target(name: "HTTPTestVectors", path: "Tests/HTTPTestVectors", swiftSettings: settings),
+        tests("HTTP", ["HTTPTestVectors"]),
         tests("FHIR", ["DICOM"]),
         tests("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
         tests("CachePolicy", ["DICOM"]),
         tests("EventLoop"),
-        tests("HTTPServer", ["EventLoop", "HTTP", "CLinux"]),
+        tests("HTTPServer", ["EventLoop", "HTTP", "HTTPTestVectors", "CLinux"]),
         tests("Upstream", ["EventLoop", "HTTP", "CLinux"]),
         tests("StudyDirectory", ["EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
