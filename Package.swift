@@ -73,7 +73,7 @@ let package = Package(
         // Requests that no server may take, for the parser's tests and for the server's.
         .target(name: "HTTPTestVectors", path: "Tests/HTTPTestVectors", swiftSettings: settings),
         tests("HTTP", ["HTTPTestVectors"]),
-        tests("FHIR", ["DICOM"]),
+        tests("FHIR", ["DICOM", "HTTP"]),
         tests("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
         tests("CachePolicy", ["DICOM"]),
         tests("EventLoop"),

@@ -47,7 +47,9 @@ enum EndpointAddress {
 
     /// The scheme (RFC 3986 §3.1), lower-case; nil for a relative reference.
     private static func scheme(of text: String) -> String? {
-        guard let colon = text.firstIndex(of: ":"), let first = text.first, first.isASCII, first.isLetter else { return nil }
+        guard let colon = text.firstIndex(of: ":"), let first = text.first, first.isASCII, first.isLetter else {
+            return nil
+        }
         let scheme = text[..<colon]
         let isScheme = scheme.utf8.allSatisfy { byte in
             switch byte {

@@ -65,7 +65,9 @@ struct FHIRDateTime {
             clock = clock.dropLast()
         } else if let sign = clock.lastIndex(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }) {
             let zone = clock[clock.index(after: sign)...].split(separator: UInt8(ascii: ":")).map { number($0) }
-            guard zone.count == 2, let hours = zone[0], hours <= 14, let minutes = zone[1], minutes < 60 else { return nil }
+            guard zone.count == 2, let hours = zone[0], hours <= 14, let minutes = zone[1], minutes < 60 else {
+                return nil
+            }
             offset = Int64(hours * 3600 + minutes * 60) * second
             if clock[sign] == UInt8(ascii: "-") { offset = -offset }
             clock = clock[..<sign]

@@ -74,7 +74,8 @@ extension ParsedStudy {
         endpoints = reader.endpointReferences(in: resource, contained: contained)
         seriesEndpoints = [:]
         record = StudyRecord(
-            study: study, status: StudyRecord.Status(resource), subject: subject.text, accession: Self.accession(of: resource),
+            study: study, status: StudyRecord.Status(resource), subject: subject.text,
+            accession: Self.accession(of: resource),
             started: resource["started"]?.string, summary: resource["description"]?.string,
             version: Self.version(of: reader))
         readSeries(reader, contained: contained, notes: &notes)
@@ -187,7 +188,9 @@ extension ResourceReader {
             subject.reference = base.canonical(reference, in: fullURL)
             return subject
         }
-        let inner = contained.first { $0["id"]?.string == String(reference.dropFirst()) || $0["id"]?.string == reference }
+        let inner = contained.first {
+            $0["id"]?.string == String(reference.dropFirst()) || $0["id"]?.string == reference
+        }
         subject.identifiers += inner?["identifier"]?.elements.compactMap(\.identifierText) ?? []
         // Nobody else's "#p1" is this one.
         if subject.identifiers.isEmpty { subject.reference = "\(key)\(reference)" }

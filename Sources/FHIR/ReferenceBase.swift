@@ -31,8 +31,8 @@ package struct ReferenceBase: Sendable {
 
     /// The URL under the configured base for a URL that the server wrote with its own name; other URLs unchanged.
     package func rebased(_ url: HTTPURL) -> HTTPURL {
-        guard let server, let ownName, !server.contains(url), ownName.contains(url) else { return url }
-        return server.appending(path: Self.remainder(of: url, under: ownName), query: url.query)
+        guard let server, !server.contains(url), let path = ownName?.pathBelow(url) else { return url }
+        return server.appending(path: path, query: url.query)
     }
 
     private func isOwn(_ base: HTTPURL) -> Bool {
@@ -41,15 +41,9 @@ package struct ReferenceBase: Sendable {
 
     private func canonical(_ url: HTTPURL) -> String {
         for own in [server, ownName] {
-            guard let own, own.contains(url) else { continue }
-            let rest = Self.remainder(of: url, under: own)
-            if !rest.isEmpty { return rest }
+            if let rest = own?.pathBelow(url)?.drop(while: { $0 == "/" }), !rest.isEmpty { return String(rest) }
         }
         return url.description
-    }
-
-    private static func remainder(of url: HTTPURL, under base: HTTPURL) -> String {
-        String(url.path.dropFirst(base.path.count).drop { $0 == "/" })
     }
 
     /// "Type/id/_history/n" → "Type/id".

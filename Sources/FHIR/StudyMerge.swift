@@ -5,6 +5,10 @@ package import DICOM
 package struct SubjectConflict: Error, Equatable {
     /// The resources, "ImagingStudy/12", for the log.
     package let resources: [String]
+
+    package init(resources: [String]) {
+        self.resources = resources
+    }
 }
 
 /// Endpoint resources by every name under which a study may refer to them.
