@@ -107,12 +107,17 @@ extension HTTPURL {
     ///   - query: percent-encoded, without "?"; takes the place of this URL's own. Nil keeps that.
     package func appending(path: String, query: String? = nil) -> HTTPURL {
         let base = self.path.hasSuffix("/") ? String(self.path.dropLast()) : self.path
-        var below = Self.removingDotSegments(Self.normalizeAnyway("/" + path.drop { $0 == "/" }))
+        let text = Self.normalizeAnyway("/" + path.drop { $0 == "/" })
+        var below = Self.removingDotSegments(text.flatMap { "?#".utf8.contains($0) ? Self.escape($0) : [$0] })
         if path.isEmpty { below = self.path.hasSuffix("/") ? [UInt8(ascii: "/")] : [] }
         let whole = base + String(decoding: below, as: UTF8.self)
         return HTTPURL(
             isSecure: isSecure, host: host, port: port, path: whole.isEmpty ? "/" : whole,
             query: query.map { String(decoding: Self.normalizeAnyway($0), as: UTF8.self) } ?? self.query)
+    }
+
+    private static func escape(_ byte: UInt8) -> [UInt8] {
+        Array(PercentCoding.encode(String(UnicodeScalar(byte)), for: .segment).utf8)
     }
 
     private static func normalizeAnyway(_ text: String) -> [UInt8] {

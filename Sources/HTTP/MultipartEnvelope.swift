@@ -1,5 +1,5 @@
-// What stands around the parts of a multipart body that we send: a pure function of its boundary, so that one body has the
-// same bytes every time and ranges of it can be served. Must not know where boundaries come from.
+// What stands around the parts of a multipart body that we send: a pure function of its boundary, so that one body has
+// the same bytes every time and ranges of it can be served. Must not know where boundaries come from.
 
 /// The envelope of a `multipart/related` answer.
 ///

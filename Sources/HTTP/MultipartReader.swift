@@ -5,8 +5,8 @@
 ///
 /// It takes what archives really send: a preamble, a first delimiter with or without a line break before it, parts
 /// without Content-Length, a missing last line break, and a body without any boundary, which counts as one part. A
-/// Content-Length is believed only when a delimiter follows the payload at that place: then delimiters inside the payload
-/// are payload; else the first delimiter ends the part.
+/// Content-Length is believed only when a delimiter follows the payload at that place: then delimiters inside the
+/// payload are payload; else the first delimiter ends the part.
 ///
 /// Spec: RFC 2046 §5.1.1, PS3.18 §8.6.1.2.
 package struct MultipartReader: Sendable {
@@ -54,8 +54,8 @@ package struct MultipartReader: Sendable {
     /// The longest boundary that is read; RFC 2046 allows 70.
     private static let boundaryLimit = 256
 
-    /// - Parameter contentType: the response's Content-Type. Without a boundary the body is one part, whose Content-Type is
-    ///   this type itself, or for a multipart type its root's.
+    /// - Parameter contentType: the response's Content-Type. Without a boundary the body is one part, whose Content-Type
+    ///   is this type itself, or for a multipart type its root's.
     package init(contentType: MediaType, limits: Limits = Limits()) {
         self.limits = limits
         let boundary = contentType[parameter: "boundary"] ?? ""
@@ -90,7 +90,7 @@ package struct MultipartReader: Sendable {
 
     /// The body has ended.
     ///
-    /// - Returns: what was held back until now: a raw body's end, or the end of a part whose Content-Length was too long.
+    /// - Returns: what was held back until now: a raw body's end, or that of a part whose Content-Length was too long.
     /// - Throws: `.truncated` unless the closing delimiter was seen.
     @discardableResult
     package mutating func finish() throws(MultipartError) -> [Event] {

@@ -48,8 +48,8 @@ package enum PercentCoding {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// Normalises URL text that is already encoded (RFC 3986 §6.2.2.1–2): escapes of unreserved octets are decoded, the
-    /// others get upper-case digits, and octets that no URL may hold raw are encoded.
+    /// Normalises URL text that is already encoded (RFC 3986 §6.2.2.1–2): escapes of unreserved octets are decoded,
+    /// the others get upper-case digits, and octets that no URL may hold raw are encoded.
     ///
     /// - Returns: nil when an escape is broken or an octet outside printable ASCII occurs.
     package static func normalize(_ text: some Sequence<UInt8>) -> [UInt8]? {

@@ -104,6 +104,7 @@ import Testing
         ("http://h/d", "../../admin", nil, "http://h/d/admin"),
         ("http://h/d", "a/%2e%2e/%2e%2e/admin", nil, "http://h/d/admin"),
         ("http://h/d", "100%", nil, "http://h/d/100%25"),
+        ("http://h/d", "a?b#c", nil, "http://h/d/a%3Fb%23c"),
         ("http://h/d/", "", nil, "http://h/d/"),
         ("http://h", "", nil, "http://h/"),
     ])

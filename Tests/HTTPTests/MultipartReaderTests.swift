@@ -64,8 +64,8 @@ private let typed = "multipart/related; type=\"application/dicom\"; boundary=AaB
         ("--AaB\r\n\r\n--AaBx\r\n--AaB--", ["|--AaBx|"]),
         // A right Content-Length hides delimiters; a wrong one counts for nothing.
         (
-            "--AaB\r\nContent-Length: 23\r\n\r\na\r\n--AaB\r\n\r\nb\r\n--AaB--\r\n--AaB--",
-            ["Content-Length=23|a\r\n--AaB\r\n\r\nb\r\n--AaB--|"]
+            "--AaB\r\nContent-Length: 22\r\n\r\na\r\n--AaB\r\n\r\nb\r\n--AaB--\r\n--AaB--",
+            ["Content-Length=22|a\r\n--AaB\r\n\r\nb\r\n--AaB--|"]
         ),
         ("--AaB\r\nContent-Length: 7\r\n\r\n--AaB\r\n\r\n--AaB--", ["Content-Length=7|--AaB\r\n|"]),
         ("--AaB\r\nContent-Length: 2\r\n\r\nhello\r\n--AaB--", ["Content-Length=2|hello|"]),
