@@ -60,7 +60,11 @@ let package = Package(
         room("Operations", ["EventLoop", "HTTPServer", "Gateway", "StudyDirectory", "DiskCache", "HTTP", "DICOM"]),
         room(
             "Configuration",
-            ["CYAML", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "Gateway", "Operations", "HTTP"]),
+            [
+                "CYAML", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "Gateway", "Operations", "HTTP",
+                "FHIR",
+                "WADO",
+            ]),
         .executableTarget(
             name: "wadogate",
             dependencies: [
@@ -82,6 +86,8 @@ let package = Package(
         tests("StudyDirectory", ["EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
         tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
-        tests("Configuration", ["HTTP"]),
+        tests(
+            "Configuration",
+            ["HTTP", "FHIR", "WADO", "Gateway", "Upstream", "StudyDirectory", "DiskCache", "Operations"]),
     ]
 )

@@ -1,1 +1,3 @@
-print("wadogate")
+import Configuration
+
+print(SettingsReference.text(), terminator: "")

@@ -1,0 +1,263 @@
+// Checks between settings, and of the files that settings name: what can be known before the gateway starts.
+import DiskCache
+import Gateway
+import Glibc
+import HTTP
+import Operations
+import StudyDirectory
+import Upstream
+
+extension ConfigurationBuilder {
+    mutating func check(_ configuration: Configuration) {
+        checkListeners(configuration)
+        checkAccess(configuration)
+        checkURLs(configuration)
+        checkHosts(configuration)
+        checkSources(configuration)
+        checkBackends(configuration)
+        checkDefaultEndpoint(configuration)
+        checkCache(configuration)
+    }
+
+    // MARK: Front door
+
+    private mutating func checkListeners(_ configuration: Configuration) {
+        if configuration.listen.isEmpty && !hasProblem(at: "listen") {
+            problem("at least one address is needed", at: "listen")
+        }
+        if let open = configuration.listen.first(where: { !$0.isLoopback }), !values.has("access") {
+            problem(
+                """
+                \(open) is not loopback, so that others can reach it: say in `access` who may ask \
+                (mode: bearer_file, mtls or anonymous)
+                """, at: "listen")
+        }
+        if let open = configuration.adminListen.first(where: { !$0.isLoopback }), configuration.admin.tokenFile == nil {
+            problem(
+                "\(open) is not loopback, so that others can reach it: `admin.token_file` is needed", at: "admin.listen"
+            )
+        }
+        var seen: Set<ListenAddress> = []
+        for (address, name) in configuration.listen.map({ ($0, "listen") })
+            + configuration.adminListen.map({ ($0, "admin.listen") })
+        where address.port != 0 && !seen.insert(address).inserted {
+            problem("\(address) is given twice", at: name)
+        }
+    }
+
+    private mutating func checkAccess(_ configuration: Configuration) {
+        for name in ["tls.certificate", "tls.client_ca"] { checkFile(values.text(name), at: name) }
+        checkSecret(values.text("tls.key"), at: "tls.key")
+        checkSecret(configuration.admin.tokenFile, at: "admin.token_file")
+        switch configuration.gateway.access {
+        case .anonymous:
+            break
+        case .bearerFile(let path):
+            if path.isEmpty && !hasProblem(at: "access.path") {
+                problem("mode bearer_file needs `access.path`, the file with the tokens", at: "access")
+            } else {
+                checkSecret(path, at: "access.path")
+            }
+        case .mutualTLS where configuration.tls?.clientAuthority == nil:
+            problem(
+                "mode mtls needs `tls` with `client_ca`, the authorities that sign client certificates",
+                at: "access.mode")
+        case .mutualTLS:
+            break
+        }
+    }
+
+    private mutating func checkURLs(_ configuration: Configuration) {
+        if let url = configuration.gateway.publicURL, url.path != "/" || url.query != nil {
+            problem("must be an origin without path and query, such as \(url.origin)", at: "public_url")
+        }
+        for name in ["dicom_web_root", "wado_uri_path"] {
+            guard let path = values.text(name) else { continue }
+            let isPath = path.hasPrefix("/") && path.count > 1 && !path.hasSuffix("/") && !path.contains("//")
+            let allowed = path.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                    UInt8(ascii: "."), UInt8(ascii: "~"):
+                    true
+                default: false
+                }
+            }
+            if !isPath || !allowed || path.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) {
+                problem(
+                    "\(quoted(path)) is no path such as /dicom-web (letters, digits, - . _ ~ between slashes)", at: name
+                )
+            }
+        }
+        if configuration.gateway.dicomWebRoot == configuration.gateway.wadoURIPath {
+            problem("must differ from `dicom_web_root`", at: "wado_uri_path")
+        }
+    }
+
+    private mutating func checkHosts(_ configuration: Configuration) {
+        for host in configuration.gateway.allowedHosts {
+            let isBracketed = host.hasPrefix("[") && host.hasSuffix("]") && isIPv6(String(host.dropFirst().dropLast()))
+            let isName = !host.utf8.contains { byte in
+                byte <= 0x20 || byte >= 0x7F
+                    || [UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "@")].contains(byte)
+            }
+            if !isBracketed && !isName {
+                problem(
+                    "\(quoted(host)) must be a host name or address without scheme, port and path", at: "allowed_hosts")
+            }
+        }
+        for proxy in configuration.gateway.trustedProxies where !isAddressOrBlock(proxy) {
+            problem("\(quoted(proxy)) is no address or block such as 10.0.0.0/8", at: "trusted_proxies")
+        }
+    }
+
+    // MARK: What is asked
+
+    private mutating func checkSources(_ configuration: Configuration) {
+        if !values.has("directory") || (values.count("directory") == 0 && !hasProblem(at: "directory")) {
+            problem(
+                "no source is given, so that no study can be found: add `fhir`, `files` or `archive`", at: "directory")
+        }
+        var archives: Set<String> = []
+        for case .archive(let name, _) in configuration.sources.map(\.kind) where !archives.insert(name).inserted {
+            problem("two archives are called \(quoted(name)); give one another `name`", at: "directory")
+        }
+    }
+
+    private mutating func checkBackends(_ configuration: Configuration) {
+        var names: [String: Int] = [:]
+        var matches: [HTTPURL: Int] = [:]
+        for index in 0..<values.count("backends") {
+            let entry = "backends[\(index)]"
+            if let name = values.text("\(entry).name") {
+                if let first = names[name] {
+                    problem("\(quoted(name)) is the name of backends[\(first)] already", at: "\(entry).name")
+                }
+                names[name] = index
+            }
+            guard let match = values.url("\(entry).match") else { continue }
+            if let first = matches[match] {
+                problem("backends[\(first)] has the same address; which would count?", at: "\(entry).match")
+            }
+            if match.query != nil { problem("must not have a query", at: "\(entry).match") }
+            matches[match] = index
+        }
+    }
+
+    private mutating func checkDefaultEndpoint(_ configuration: Configuration) {
+        guard let address = values.url("default_endpoint.address") else { return }
+        if !configuration.backends.contains(where: { $0.match.contains(address) }) && !hasProblem(at: "backends") {
+            problem("matches no backend, so that it would never be contacted", at: "default_endpoint.address")
+        }
+    }
+
+    mutating func checkOutgoing(_ backend: Backend, at owner: String) {
+        let section = "\(owner).credentials"
+        switch backend.credentials {
+        case .none, .client: break
+        case .basic(_, let file): checkSecret(file, at: "\(section).basic.password_file")
+        case .bearer(let file): checkSecret(file, at: "\(section).bearer_file")
+        case .header(let name, let file):
+            checkSecret(file, at: "\(section).header.value_file")
+            if !isFieldName(name) { problem("\(quoted(name)) is no header field's name", at: "\(section).header.name") }
+        }
+        if backend.credentials != .none && !backend.match.isSecure && !isLoopbackHost(backend.match.host) {
+            problem("credentials would travel unencrypted to \(backend.match.host): use https", at: section)
+        }
+        checkFile(backend.caFile, at: "\(owner).ca_file")
+        checkFile(backend.clientCertificate, at: "\(owner).client_certificate")
+        checkSecret(backend.clientKey, at: "\(owner).client_key")
+        if backend.clientCertificate != nil && backend.clientKey == nil {
+            problem("needs `client_key`, its private key", at: "\(owner).client_certificate")
+        }
+        if backend.clientKey != nil && backend.clientCertificate == nil {
+            problem("needs `client_certificate`", at: "\(owner).client_key")
+        }
+    }
+
+    private func isFieldName(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    private func isLoopbackHost(_ host: String) -> Bool {
+        host == "localhost" || host.hasPrefix("127.") || host == "::1" || host == "[::1]"
+    }
+
+    // MARK: Cache
+
+    private mutating func checkCache(_ configuration: Configuration) {
+        if configuration.cache.maxObject > configuration.cache.maxSize {
+            problem(
+                """
+                \(ByteText.write(configuration.cache.maxObject)) is more than the whole cache may hold \
+                (`cache.max_size`: \(ByteText.write(configuration.cache.maxSize)))
+                """, at: "cache.max_object")
+        }
+        if configuration.cache.path == "/" { problem("the root folder can't be the cache's", at: "cache.path") }
+        for source in configuration.sources {
+            switch source.kind {
+            case .files(let path), .archive(_, let path):
+                guard isSameOrBelow(configuration.cache.path, path) || isSameOrBelow(path, configuration.cache.path)
+                else {
+                    continue
+                }
+                problem("overlaps the folder \(quoted(path)) of `directory`", at: "cache.path")
+            case .fhir: break
+            }
+        }
+    }
+
+    private func isSameOrBelow(_ path: String, _ folder: String) -> Bool {
+        let path = path.split(separator: "/")
+        let folder = folder.split(separator: "/")
+        return path.count >= folder.count && Array(path.prefix(folder.count)) == Array(folder)
+    }
+
+    // MARK: Files
+
+    private func hasProblem(at name: String) -> Bool {
+        problems.contains { $0.message.hasPrefix("`\(name)") }
+    }
+
+    mutating func checkFolder(_ path: String, at name: String) {
+        guard looksAtFiles, let mode = mode(of: path, at: name) else { return }
+        if mode & S_IFMT != S_IFDIR { problem("\(quoted(path)) is not a folder", at: name) }
+        if unsafe access(path, R_OK | X_OK) != 0 { problem("\(quoted(path)) can't be read by this user", at: name) }
+    }
+
+    private mutating func checkFile(_ path: String?, at name: String) {
+        guard looksAtFiles, let path, let mode = mode(of: path, at: name) else { return }
+        if mode & S_IFMT == S_IFDIR { problem("\(quoted(path)) is a folder, not a file", at: name) }
+        if unsafe access(path, R_OK) != 0 { problem("\(quoted(path)) can't be read by this user", at: name) }
+    }
+
+    /// A file that holds a secret.
+    private mutating func checkSecret(_ path: String?, at name: String) {
+        checkFile(path, at: name)
+        guard looksAtFiles, let path else { return }
+        var status = stat()
+        // stat fills one structure.
+        guard unsafe stat(path, &status) == 0 else { return }
+        if status.st_mode & 0o007 != 0 {
+            problem("\(quoted(path)) is open to every user of this machine: chmod o-rwx it", at: name)
+        }
+    }
+
+    private mutating func mode(of path: String, at name: String) -> mode_t? {
+        var status = stat()
+        // stat fills one structure.
+        guard unsafe stat(path, &status) == 0 else {
+            problem("\(quoted(path)): \(unsafe String(cString: strerror(errno)))", at: name)
+            return nil
+        }
+        return status.st_mode
+    }
+}

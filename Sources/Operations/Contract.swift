@@ -1,1 +1,0 @@
-// The owner's first file replaces this one.
