@@ -176,7 +176,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
             }
             now = ContinuousClock.now
             for index in 0..<max(0, Int(count)) { unsafe dispatch(events[index]) }
-            timers.fireAll(upTo: now)
+            for timer in timers.removeDue(at: now) { timer.fire() }
             if runInbox() { break }
         }
         thread.withLock { $0 = nil }

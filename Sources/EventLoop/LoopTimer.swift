@@ -36,11 +36,12 @@ struct TimerHeap {
         }
     }
 
-    /// Fires what is due. A timer set by a firing one waits for the loop's next turn, however short it is.
-    mutating func fireAll(upTo now: ContinuousClock.Instant) {
+    /// Takes out what is due, to be fired by the caller: a firing timer may set others, which wait for the loop's next
+    /// turn, however short they are.
+    mutating func removeDue(at now: ContinuousClock.Instant) -> [LoopTimer] {
         var due: [LoopTimer] = []
         while let first = heap.first, first.deadline <= now { due.append(removeFirst(first)) }
-        for timer in due { timer.fire() }
+        return due
     }
 
     private mutating func removeFirst(_ first: LoopTimer) -> LoopTimer {

@@ -41,4 +41,15 @@ import Testing
         }
         #expect(order.withLock { $0 } == [1, 3, 5, 7, 9])
     }
+
+    @Test func firingTimerMaySetAnother() async throws {
+        let group = try EventLoopGroup(count: 1)
+        defer { group.stop() }
+        let loop = group.loops[0]
+        await withCheckedContinuation { continuation in
+            loop.execute {
+                loop.schedule(after: .zero) { loop.schedule(after: .zero) { continuation.resume() } }
+            }
+        }
+    }
 }
