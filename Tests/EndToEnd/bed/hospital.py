@@ -32,7 +32,7 @@ class Hospital:
     * One study has series on both.
     """
 
-    def __init__(self, folder, settings=None, ports=None, with_gateway=True):
+    def __init__(self, folder, ports=None, with_gateway=True, **settings):
         folder, ports = Path(folder), ports or {}
         self.folder = folder
         rs = Orthanc("archive-rs", folder / "archive-rs", port=ports.get("rs", 0))
@@ -43,18 +43,19 @@ class Hospital:
         if with_gateway:
             self.gateway = Gateway(
                 folder / "gateway",
-                {**self.gateway_settings(), **(settings or {})},
+                self.gateway_settings(**settings),
                 port=ports.get("gateway", 0),
                 admin_port=ports.get("admin", 0),
             )
 
-    def gateway_settings(self, fresh_for="5m"):
+    def gateway_settings(self, fresh_for="5m", first_byte="20s"):
         """A configuration for this bed; the names of backends are what clients may see."""
+        timeouts = {"connect": "1s", "first_byte": first_byte, "stall": "15s"}
         return {
-            "directory": [{"fhir": {"url": self.fhir.base, "fresh_for": fresh_for}}],
+            "directory": [{"fhir": {"url": self.fhir.base, "name": "hospital-fhir", "fresh_for": fresh_for}}],
             "backends": [
-                backend("main-archive", f"{self.rs.archive.root}/", timeouts={"first_byte": "20s"}),
-                backend("old-archive", f"{self.uri.archive.root}/", timeouts={"first_byte": "20s"}),
+                backend("main-archive", f"{self.rs.archive.root}/", timeouts=timeouts),
+                backend("old-archive", f"{self.uri.archive.root}/", timeouts=timeouts),
             ],
         }
 

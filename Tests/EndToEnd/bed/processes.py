@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 READY_WITHIN = 30.0
@@ -137,6 +138,15 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+
+    @contextmanager
+    def hung(self):
+        """Lets the process hang for a while: its kernel still takes connections, and nobody answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     # What can be seen from outside.
 

@@ -185,6 +185,9 @@ class SmallObject:
     def pieces(self):
         yield self.data
 
+    def checksum(self):
+        return zlib.crc32(self.data), self.length
+
 
 class LargeObject:
     """A Part 10 file made up while it is sent: a head, then blocks that each carry their own number."""
@@ -193,17 +196,18 @@ class LargeObject:
         self.head = head
         self.pixel_bytes = pixel_bytes
         self.length = len(head) + pixel_bytes
-        self._block = numpy.random.default_rng(pixel_bytes).integers(0, 256, _BLOCK, dtype="u1")
 
     def pieces(self):
         yield self.head
+        # Blocks differ from those of any other object, and from each other.
+        pattern = numpy.random.default_rng(zlib.crc32(self.head)).integers(0, 256, _BLOCK, dtype="u1")
         for number, start in enumerate(range(0, self.pixel_bytes, _BLOCK)):
-            block = self._block[: min(_BLOCK, self.pixel_bytes - start)].copy()
+            block = pattern[: min(_BLOCK, self.pixel_bytes - start)].copy()
             block[:8] = numpy.frombuffer(struct.pack("<Q", number), dtype="u1")
             yield memoryview(block)
 
     def checksum(self):
-        """What `client.transfer` finds of the right bytes."""
+        """What `client.transfer` finds when the bytes are right."""
         value = 0
         for piece in self.pieces():
             value = zlib.crc32(piece, value)
