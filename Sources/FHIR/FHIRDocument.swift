@@ -14,7 +14,7 @@ package struct OutcomeIssue: Sendable, Hashable {
 
 /// The studies, endpoints and paging links of one text.
 package struct FHIRDocument: Sendable {
-    package private(set) var studies: [ParsedStudy] = []
+    package var studies: [ParsedStudy] = []
     package private(set) var endpoints: [ParsedEndpoint] = []
     package private(set) var issues: [OutcomeIssue] = []
     /// `Bundle.link[next].url` as written.

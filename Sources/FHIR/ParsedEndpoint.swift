@@ -4,20 +4,28 @@
 package struct ParsedEndpoint: Sendable {
     package let endpoint: Endpoint
     /// Canonical references (``ReferenceBase``).
-    package let keys: [String]
+    package private(set) var keys: [String]
     /// "system|value" of its identifiers, for references that have nothing else.
     package let identifiers: [String]
-    /// `meta.versionId`; tells whether a conditional read can ask for it.
-    package let versionID: String?
+    /// The entity tag under which a conditional read asks for it: its server's, else made of `meta.versionId`.
+    package private(set) var etag: String?
 
     init(_ reader: ResourceReader) {
         endpoint = Endpoint(reader.resource, id: reader.key)
-        versionID = reader.versionID
+        etag = reader.versionID.map { "W/\"\($0)\"" }
         identifiers = reader.resource["identifier"]?.elements.compactMap(\.identifierText) ?? []
         var keys = [reader.key]
         // Under a urn: as fullUrl the resource may still be referred to by its id.
         if let id = reader.resource["id"]?.string, reader.key.hasPrefix("urn:") { keys.append("Endpoint/\(id)") }
         self.keys = keys
+    }
+
+    /// The same, read under that reference; a server's own tag is better than a made one.
+    package func known(as reference: String, etag: String?) -> ParsedEndpoint {
+        var copy = self
+        if !copy.keys.contains(reference) { copy.keys.append(reference) }
+        copy.etag = etag ?? copy.etag
+        return copy
     }
 }
 

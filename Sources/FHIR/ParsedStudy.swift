@@ -41,6 +41,8 @@ package struct ParsedStudy: Sendable {
     package var subject: SubjectReference
     /// The canonical reference of the resource itself, "ImagingStudy/12".
     package var key: String
+    /// The file that it stood in; empty for a server's.
+    package var origin = ""
     package var versionID: String?
     package var lastUpdated: String?
     package var endpoints: [EndpointReference]

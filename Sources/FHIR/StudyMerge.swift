@@ -28,13 +28,25 @@ package struct EndpointTable: Sendable {
 
     package func contains(_ key: String) -> Bool { byKey[key] != nil }
 
-    /// The endpoint; an unresolved stand-in when it is not here.
-    package subscript(reference: EndpointReference) -> Endpoint {
+    /// The endpoint that is meant; nil when it is not here.
+    package subscript(reference: EndpointReference) -> Endpoint? {
         switch reference {
         case .contained(let endpoint): endpoint
-        case .resource(let key, let relative): byKey[key] ?? relative.flatMap { byKey[$0] } ?? .unresolved(key)
-        case .identifier(let text): byIdentifier[text] ?? .unresolved("identifier:\(text)")
-        case .unusable(let text): .unresolved(text)
+        case .resource(let key, let relative): byKey[key] ?? relative.flatMap { byKey[$0] }
+        case .identifier(let text): byIdentifier[text]
+        case .unusable: nil
+        }
+    }
+}
+
+extension EndpointReference {
+    /// How people know it: "Endpoint/1", "#e1".
+    package var text: String {
+        switch self {
+        case .contained(let endpoint): endpoint.id
+        case .resource(let key, _): key
+        case .identifier(let text): "identifier:\(text)"
+        case .unusable(let text): text
         }
     }
 }
@@ -60,21 +72,29 @@ package enum StudyMerge {
         // Held against one that has a reference, since two references never agree by identifiers alone.
         let measure = (valid.first { $0.subject.reference != nil } ?? first).subject
         guard valid.allSatisfy({ $0.subject.isSame(as: measure) }) else {
-            throw SubjectConflict(resources: valid.map(\.key))
+            throw SubjectConflict(resources: valid.map { $0.origin.isEmpty ? $0.key : "\($0.origin): \($0.key)" })
         }
         return valid
     }
 
     /// One record from what ``relevant(_:for:)`` chose; nil when that is nothing.
     package static func record(of study: UID, from resources: [ParsedStudy], endpoints: EndpointTable) -> StudyRecord? {
+        record(of: study, from: resources) { _, reference in endpoints[reference] }
+    }
+
+    /// The same with endpoints from anywhere; what `endpoint` doesn't know stands in the record as unresolved.
+    package static func record(
+        of study: UID, from resources: [ParsedStudy], endpoint: (ParsedStudy, EndpointReference) -> Endpoint?
+    ) -> StudyRecord? {
         var merged: StudyRecord?
         for resource in resources {
+            let resolve = { endpoint(resource, $0) ?? Endpoint.unresolved($0.text) }
             var record = resource.record
             record.study = study
-            record.endpoints = resource.endpoints.map { endpoints[$0] }
+            record.endpoints = resource.endpoints.map(resolve)
             for index in record.series.indices {
-                record.series[index].endpoints =
-                    resource.seriesEndpoints[record.series[index].uid, default: []].map { endpoints[$0] }
+                let references = resource.seriesEndpoints[record.series[index].uid] ?? []
+                record.series[index].endpoints = references.map(resolve)
             }
             merged == nil ? merged = record : merged?.merge(record)
         }

@@ -1,0 +1,33 @@
+// What every kind of source offers to the directory.
+import DICOM
+import EventLoop
+import FHIR
+
+/// A source's answer to one look-up.
+enum SourceAnswer: Sendable {
+    case found(Resolution)
+    case absent
+    case conflicting
+    case unavailable(timedOut: Bool, detail: String)
+}
+
+/// A FHIR server, a folder of FHIR JSON, or a folder of DICOM files.
+protocol StudySource: Sendable {
+    /// In the words of the configuration.
+    var name: String { get }
+    /// What the source can say at once: `found`, `absent`; nil when it must be asked.
+    func cached(_ study: UID) -> SourceAnswer?
+    /// Called on the loop; returns there.
+    func answer(_ study: UID, on loop: EventLoop) async -> SourceAnswer
+    /// Every record in memory.
+    func records() -> [StudyRecord]
+    func locate(instance: UID) -> (study: UID, series: UID)?
+    /// Looks at the source anew, if that is something it can do without being asked for a study.
+    func refresh() async
+}
+
+/// Reads the time; tests pass a clock that they move themselves.
+package typealias Clock = @Sendable () -> ContinuousClock.Instant
+
+/// Takes a line for the log. Lines hold no patient names, no query values and no addresses.
+package typealias DirectoryLog = @Sendable (String) -> Void
