@@ -42,9 +42,9 @@ struct ElementScanner: Sendable {
     /// The next event within `bytes` from `cursor` on; nil when all are consumed and more are needed.
     mutating func next(in bytes: [UInt8], at cursor: inout Int) throws(DICOMError) -> Event? {
         if let header = announced {
-            held.removeAll(keepingCapacity: true)
             announced = nil
             try enter(header, from: encoding)
+            held.removeAll(keepingCapacity: true)
         }
         while true {
             guard skip(in: bytes, at: &cursor), hold(from: bytes, at: &cursor) else { return nil }
@@ -145,7 +145,8 @@ struct ElementScanner: Sendable {
         }
         guard levels.count < 2 * ElementScanner.depthLimit else {
             throw DICOMError(
-                kind: .tooLarge, offset: offset, detail: "more than \(ElementScanner.depthLimit) nested sequences")
+                kind: .tooLarge, offset: offset - held.count,
+                detail: "more than \(ElementScanner.depthLimit) nested sequences")
         }
         // What is UN of undefined length was a sequence in Implicit VR once, and stays it (PS3.5 §6.2.2).
         levels.append(.sequence(header.vr == .un ? .implicitLittle : encoding))
