@@ -31,9 +31,9 @@ class Stored:
 class Lab:
     """Objects are added first; then `gateway()` starts one that knows them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tls=None):
         self.folder = Path(folder)
-        self.archive = ScriptedArchive()
+        self.archive = ScriptedArchive(tls)
         self.gateways = []
         self._studies = {}
 

@@ -63,6 +63,12 @@ class Conversation:
         fields = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         return Request(method, target, fields)
 
+    def start_tls(self, context):
+        try:
+            self._connection = context.wrap_socket(self._connection, server_side=True)
+        except OSError as error:  # ssl.SSLError is one: the gateway didn't like the certificate, or we didn't like its own
+            raise PeerGone from error
+
     def send(self, data):
         try:
             self._connection.sendall(data)
@@ -106,8 +112,9 @@ class Conversation:
 class ScriptedServer:
     """Answers each request by `script(request, conversation)`, one thread a connection, and remembers what was asked."""
 
-    def __init__(self, script=None):
+    def __init__(self, script=None, tls=None):
         self.script = script
+        self.tls = tls
         self.requests = []
         self.peak_connections = 0
         self._connections = set()
@@ -119,7 +126,7 @@ class ScriptedServer:
 
     @property
     def origin(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def __enter__(self):
         return self
@@ -162,6 +169,8 @@ class ScriptedServer:
 
     def _converse(self, conversation):
         try:
+            if self.tls:
+                conversation.start_tls(self.tls)
             while not conversation.is_closed and (request := conversation.read_request()):
                 self.requests.append(request)
                 self.script(request, conversation)
@@ -242,9 +251,9 @@ class ScriptedArchive(ScriptedServer):
 
     BOUNDARY = "scripted-boundary"
 
-    def __init__(self, objects=None):
-        super().__init__(self._serve)
-        self.objects = dict(objects or {})
+    def __init__(self, tls=None):
+        super().__init__(self._serve, tls)
+        self.objects = {}
         self.gates = {}
         self.fault = None
 
