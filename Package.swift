@@ -40,7 +40,7 @@ let package = Package(
         room("DICOM", ["CZlib"]),
         room("HTTP"),
         room("FHIR", ["DICOM", "HTTP"]),
-        room("CachePolicy", ["DICOM"]),
+        room("CachePolicy", ["CXXHash", "DICOM"]),
         room("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
 
         // I/O.
@@ -48,7 +48,7 @@ let package = Package(
         room("HTTPServer", ["CLinux", "COpenSSL", "EventLoop", "HTTP"]),
         room("Upstream", ["CCurl", "EventLoop", "HTTP"]),
         room("StudyDirectory", ["CLinux", "EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
-        room("DiskCache", ["CLinux", "CSQLite", "CXXHash", "EventLoop", "CachePolicy", "DICOM"]),
+        room("DiskCache", ["CLinux", "CSQLite", "EventLoop", "CachePolicy", "DICOM"]),
 
         // Assembly.
         room(

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE 1
 #include "CLinux.h"
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 
 int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
 int clinux_openat(int dir, const char *path, int flags, unsigned mode) {
@@ -23,6 +25,40 @@ int clinux_link_fd(int fd, int to_dir, const char *to) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return linkat(AT_FDCWD, path, to_dir, to, AT_SYMLINK_FOLLOW);
 }
+/* Without openat2 (an old kernel, a strict seccomp filter): one component after the other. */
+static int open_beneath_by_steps(int dir, const char *path, int flags, unsigned mode) {
+    int current = dir;
+    for (;;) {
+        const char *slash = strchr(path, '/');
+        size_t length = slash ? (size_t)(slash - path) : strlen(path);
+        char name[256];
+        int next = -1;
+        if (length == 0 || length >= sizeof name || (length == 2 && memcmp(path, "..", 2) == 0)) {
+            errno = length >= sizeof name ? ENAMETOOLONG : EXDEV;
+        } else {
+            memcpy(name, path, length);
+            name[length] = 0;
+            next = openat(current, name, slash ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : flags, mode);
+        }
+        if (current != dir) {
+            int code = errno;
+            close(current);
+            errno = code;
+        }
+        if (next < 0 || !slash) return next;
+        current = next;
+        path = slash + 1;
+    }
+}
+int clinux_open_beneath(int dir, const char *path, int flags, unsigned mode) {
+    flags |= O_CLOEXEC | O_NOFOLLOW;
+    struct open_how how = {.flags = (unsigned)flags, .mode = flags & O_CREAT ? mode : 0,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) return open_beneath_by_steps(dir, path, flags, mode);
+    return fd;
+}
+int clinux_reserve(int fd, off_t offset, off_t length) { return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length); }
 ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset) {
     struct iovec piece = {buffer, length};
     return preadv2(fd, &piece, 1, offset, RWF_NOWAIT);

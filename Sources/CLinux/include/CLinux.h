@@ -39,6 +39,10 @@ int clinux_renameat2(int from_dir, const char *from, int to_dir, const char *to,
 int clinux_unnamed_file(int dir, unsigned mode);
 /* Gives an unnamed file its name. */
 int clinux_link_fd(int fd, int to_dir, const char *to);
+/* Opens a relative path without following a symbolic link in any of its components and without leaving the directory. */
+int clinux_open_beneath(int dir, const char *path, int flags, unsigned mode);
+/* Reserves disk space without changing the file's size (fallocate(2)). */
+int clinux_reserve(int fd, off_t offset, off_t length);
 /* pread(2) that fails with EAGAIN instead of waiting for the disk (preadv2 with RWF_NOWAIT). */
 ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset);
 

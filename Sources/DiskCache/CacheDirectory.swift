@@ -1,0 +1,135 @@
+// The cache's folder on disk: its lock, its parts, and what happens to names in it. Knows paths, not objects.
+// Whatever stands in the folder may have been put there by someone else: no symbolic link is ever followed below it.
+import CLinux
+import CachePolicy
+import EventLoop
+import Glibc
+
+/// The folder of a cache, locked by this process.
+///
+///     lock                 held (flock) while a process uses the folder
+///     secret               32 random bytes
+///     accounting.sqlite    what each series takes, and when it was last read; rebuilt when it is lost
+///     objects/             what is stored; see ``ObjectPath``
+///     fills/               files being filled, where the file system has no unnamed ones
+///     trash/               what is being deleted
+///
+/// All of it may be deleted while no process holds the lock; anything under `objects` at any time.
+final class CacheDirectory: Sendable {
+    /// The absolute path without symbolic links.
+    let path: String
+    let root: Descriptor
+    let objects: Descriptor
+    let fills: Descriptor
+    let trash: Descriptor
+    /// Whether files are unnamed until they are published.
+    let usesUnnamedFiles: Bool
+    private let lock: Descriptor
+
+    /// Opens or makes the folder and takes its lock.
+    ///
+    /// - Throws: ``CacheDirectoryError`` when it can't be made, entered or written, or another process holds it.
+    init(path: String, usesUnnamedFiles: Bool) throws(CacheDirectoryError) {
+        do throws(SystemError) {
+            self.path = try Self.made(path)
+            let root = Descriptor(try system("open") { unsafe clinux_open(path, O_RDONLY | O_DIRECTORY, 0) })
+            try system("fchmod") { fchmod(root.number, 0o700) }
+            self.root = root
+            lock = try root.makeFile(FileName("lock"))
+            objects = try root.makeDirectory(FileName("objects"))
+            fills = try root.makeDirectory(FileName("fills"))
+            trash = try root.makeDirectory(FileName("trash"))
+        } catch {
+            throw CacheDirectoryError(description: "cache folder \(path): \(error)")
+        }
+        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
+            throw CacheDirectoryError(description: "cache folder \(path): another process uses it")
+        }
+        self.usesUnnamedFiles = usesUnnamedFiles && Self.hasUnnamedFiles(fills)
+    }
+
+    /// Makes the folder if need be. Answers its path without symbolic links, on which SQLite insists.
+    private static func made(_ path: String) throws(SystemError) -> String {
+        // The strings live for the calls; what realpath allocates is copied and freed.
+        unsafe _ = mkdir(path, 0o700)
+        guard let resolved = unsafe realpath(path, nil) else {
+            throw SystemError(call: "realpath", code: clinux_errno())
+        }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+
+    /// Lets another process have the folder.
+    func unlock() { _ = flock(lock.number, LOCK_UN) }
+
+    /// Tries it, since only the attempt tells what a file system (and a container without /proc) allows.
+    private static func hasUnnamedFiles(_ directory: Descriptor) -> Bool {
+        let number = clinux_unnamed_file(directory.number, 0o600)
+        guard number >= 0 else { return false }
+        let probe = FileName.unique()
+        guard (try? directory.link(Descriptor(number), as: probe)) != nil else { return false }
+        directory.removeFile(probe)
+        return true
+    }
+
+    /// Opens an object's file for reading; waits for nothing but the disk, even if a FIFO stands in its place.
+    func openObject(_ path: ObjectPath) throws(SystemError) -> Descriptor {
+        try objects.open(FileName(path.components), O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    }
+
+    // MARK: Files being filled
+
+    /// A file that nobody else can find.
+    func makeFillFile() throws(SystemError) -> FillFile {
+        if usesUnnamedFiles {
+            let descriptor = Descriptor(try system("openat") { clinux_unnamed_file(fills.number, 0o600) })
+            try system("fchmod") { fchmod(descriptor.number, 0o600) }
+            return FillFile(descriptor: descriptor, name: nil)
+        }
+        let name = FileName.unique()
+        return FillFile(descriptor: try fills.makeFile(name, exclusively: true), name: name)
+    }
+
+    /// Removes what an unpublished file has of a name.
+    func discard(_ file: FillFile) {
+        if let name = file.name { fills.removeFile(name) }
+    }
+
+    /// Gives a file its place among the objects; false when something stands there already. One thread at a time.
+    func publish(_ file: FillFile, at path: ObjectPath) throws(SystemError) -> Bool {
+        // The folder may vanish between being made and being used, when an operator removes it. Thrice is no accident.
+        var attemptsLeft = 3
+        while true {
+            let directory = try makeDirectories(path.directory)
+            attemptsLeft -= 1
+            do throws(SystemError) {
+                if let temporary = file.name {
+                    try fills.rename(temporary, to: directory, as: FileName(path.name))
+                } else {
+                    try directory.link(file.descriptor, as: FileName(path.name))
+                }
+                return true
+            } catch {
+                if error.code == EEXIST { return false }
+                guard error.code == ENOENT, attemptsLeft > 0 else { throw error }
+            }
+        }
+    }
+
+    private func makeDirectories(_ components: ArraySlice<String>) throws(SystemError) -> Descriptor {
+        do throws(SystemError) {
+            return try objects.openDirectory(FileName(components))
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            var directory = objects
+            for component in components { directory = try directory.makeDirectory(FileName(component)) }
+            return directory
+        }
+    }
+}
+
+/// A file that is being filled; named only where unnamed files are not to be had.
+struct FillFile: Sendable {
+    let descriptor: Descriptor
+    let name: FileName?
+}

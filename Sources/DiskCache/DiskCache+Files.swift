@@ -1,0 +1,196 @@
+// Objects into files and out of them; all of it on workers.
+import CLinux
+import CachePolicy
+import EventLoop
+import Glibc
+import Synchronization
+
+extension DiskCache {
+    // MARK: Opening
+
+    /// Opens an object's file and checks its header and trailer. Nil when there is none, or none that is sound: such a
+    /// one is dropped.
+    func openFile(of key: ObjectKey) -> StoredObject? {
+        let path = ObjectPath(key)
+        let file: Descriptor
+        do throws(SystemError) {
+            file = try directory.openObject(path)
+        } catch {
+            switch error.code {
+            case ENOENT: break
+            // A symbolic link, a socket, or a file where a folder should be.
+            case ELOOP, ENXIO, ENOTDIR, EXDEV: dropDamaged(path, ifStill: nil, of: key.seriesKey)
+            default: log("cache: \(path.string): \(error)")
+            }
+            return nil
+        }
+        var identity: FileIdentity?
+        do throws(FileDamage) {
+            return try read(file, of: key, identity: &identity)
+        } catch {
+            log("cache: \(path.string) is damaged (\(error)), dropped")
+            dropDamaged(path, ifStill: identity, of: key.seriesKey)
+            return nil
+        }
+    }
+
+    private enum FileDamage: Error {
+        case notAFile
+        case header(HeaderError)
+        case wrongSize(Int64)
+        case trailer
+        case unreadable(SystemError)
+    }
+
+    private func read(
+        _ file: Descriptor, of key: ObjectKey, identity: inout FileIdentity?
+    ) throws(FileDamage) -> StoredObject {
+        do {
+            let status = try file.status()
+            guard status.isRegularFile else { throw FileDamage.notAFile }
+            identity = FileIdentity(status)
+            var head = try file.read(at: 0, count: ObjectLayout.pageSize)
+            let headSize = try ObjectHeader.size(announcedBy: head)
+            if headSize > head.count { head += try file.read(at: Int64(head.count), count: headSize - head.count) }
+            let header = try ObjectHeader(decoding: head, of: key)
+            let size = ObjectLayout.fileSize(bodyOffset: header.bodyOffset, length: header.length)
+            guard Int64(status.st_size) == size else { throw FileDamage.wrongSize(Int64(status.st_size)) }
+            let trailer = try file.read(
+                at: header.bodyOffset + header.length, count: ObjectLayout.trailerSize(length: header.length))
+            guard ContentHash.checksum(trailer) == header.trailerChecksum else { throw FileDamage.trailer }
+            return object(header, trailer: trailer, file: file, isVerified: false)
+        } catch let damage as FileDamage {
+            throw damage
+        } catch let error as HeaderError {
+            throw .header(error)
+        } catch let error as SystemError {
+            throw .unreadable(error)
+        } catch {
+            throw .notAFile
+        }
+    }
+
+    private func object(
+        _ header: ObjectHeader, trailer: [UInt8], file: Descriptor, isVerified: Bool
+    ) -> StoredObject {
+        StoredObject(
+            key: header.key, description: header.description, length: header.length, bodyOffset: header.bodyOffset,
+            etag: ObjectLayout.etag(trailer: trailer, length: header.length), file: file, isVerified: isVerified,
+            cache: self, workers: workers)
+    }
+
+    // MARK: Filling
+
+    /// A file for a fill with `size` bytes reserved, as far as the file system can.
+    func makeFillFile(reserving size: Int64) async throws(CacheError) -> FillFile {
+        try await workers.run { [directory] () throws(CacheError) -> FillFile in
+            do throws(SystemError) {
+                let file = try directory.makeFillFile()
+                // Small files gain nothing; a large one learns now, and not half-way, that the disk is full.
+                guard size >= 1 << 20 else { return file }
+                do throws(SystemError) {
+                    try system("fallocate") { clinux_reserve(file.descriptor.number, 0, off_t(size)) }
+                } catch {
+                    // Where it isn't supported, writing will tell.
+                    if [ENOSPC, EFBIG, EDQUOT].contains(error.code) {
+                        directory.discard(file)
+                        throw error
+                    }
+                }
+                return file
+            } catch {
+                throw CacheError.io(detail: "\(error)")
+            }
+        }
+    }
+
+    /// Completes the file of a sealed fill, makes it durable and gives it its place, unless its generation has passed.
+    ///
+    /// - Parameter generation: the series' generation when the fill began; nil when it is not to be published.
+    func publish(
+        _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?
+    ) async throws(CacheError) -> StoredObject {
+        let object = try await workers.run { () throws(CacheError) -> StoredObject in
+            do throws(SystemError) {
+                return try self.publishNow(fill, sealed, under: generation)
+            } catch {
+                throw CacheError.io(detail: "\(error)")
+            }
+        }
+        makeRoomIfNeeded()
+        return object
+    }
+
+    private func publishNow(
+        _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?
+    ) throws(SystemError) -> StoredObject {
+        let (file, description, bodyOffset) = fill.state.withLock { state -> (FillFile?, ObjectDescription?, Int64) in
+            guard case .sealed(let description, _) = state.machine.phase else { return (nil, nil, 0) }
+            return (state.file, description, state.bodyOffset)
+        }
+        guard let file, var description else { throw SystemError(call: "publish", code: EINVAL) }
+        description.storedAt = clock()
+        let header = ObjectHeader(
+            key: fill.key, description: description, length: sealed.length, bodyOffset: bodyOffset,
+            trailerChecksum: ContentHash.checksum(sealed.trailer))
+        let object = object(header, trailer: sealed.trailer, file: file.descriptor, isVerified: true)
+        guard let generation else {
+            directory.discard(file)
+            return object
+        }
+        // The header last: whatever a crash leaves without it is no object.
+        try file.descriptor.write(sealed.trailer, at: bodyOffset + sealed.length)
+        try file.descriptor.write(header.encoded(), at: 0)
+        try file.descriptor.synchronize()
+        try link(object, of: fill, file, under: generation)
+        return object
+    }
+
+    /// The one step in which an object appears.
+    private func link(
+        _ object: StoredObject, of fill: Fill, _ file: FillFile, under generation: UInt64
+    ) throws(SystemError) {
+        let dropped = try publishing.withLock { _ throws(SystemError) -> [StoredObject] in
+            let (isCurrent, removals) = index.withLock { index in
+                (index.mayPublish(fill.key, under: generation), index.removals)
+            }
+            guard isCurrent, try directory.publish(file, at: ObjectPath(fill.key)) else {
+                index.withLock { $0.unregister(fill) }
+                directory.discard(file)
+                return []
+            }
+            accounting.notePublished(object)
+            return index.withLock { index in
+                index.unregister(fill)
+                return index.remember(object, since: removals)
+            }
+        }
+        withExtendedLifetime(dropped) {}
+    }
+
+    /// A fill ended without an object.
+    func abandon(_ fill: Fill, isShared: Bool) {
+        if isShared { index.withLock { $0.unregister(fill) } }
+        guard let file = fill.state.withLock({ $0.file }), file.name != nil else { return }
+        workers.submit { [directory] in directory.discard(file) }
+    }
+
+    // MARK: Damage
+
+    /// Drops an object whose bytes are not those that were stored. On a worker, or at the end of a failed `sendfile`.
+    func objectIsDamaged(_ object: StoredObject) {
+        let dropped = index.withLock { $0.forget(object) }
+        guard let status = try? object.file.status() else { return }
+        let path = ObjectPath(object.key)
+        log("cache: \(path.string) is damaged (a block's checksum), dropped")
+        dropDamaged(path, ifStill: FileIdentity(status), of: object.key.seriesKey)
+        withExtendedLifetime(dropped) {}
+    }
+
+    private func dropDamaged(_ path: ObjectPath, ifStill identity: FileIdentity?, of series: SeriesKey) {
+        counters.damaged.wrappingAdd(1, ordering: .relaxed)
+        guard let name = publishing.withLock({ _ in directory.moveToTrash(path, ifStill: identity) }) else { return }
+        let size = directory.deleteTrash(name)
+        accounting.noteRemoved(series, size)
+    }
+}

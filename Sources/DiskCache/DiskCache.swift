@@ -1,0 +1,160 @@
+// The cache's front: what there is for a key. Files are CacheDirectory's, numbers Accounting's, rules CachePolicy's.
+// Knows no HTTP and no backend.
+import CLinux
+package import CachePolicy
+package import EventLoop
+import Glibc
+import Synchronization
+
+/// Objects on disk by key, each filled once however many ask for it.
+///
+/// The file system is the index: an object's place follows from its key. What is in memory is bounded by the descriptor
+/// limit, the fills under way and the accounting's batch.
+///
+/// Locks, in the order in which they may nest: `publishing` (workers only, held during a link or a rename), `index`
+/// (anyone, for moments). The accounting's own lock nests in both.
+package final class DiskCache: Sendable {
+    let settings: DiskCacheSettings
+    let workers: WorkerPool
+    let directory: CacheDirectory
+    let accounting: Accounting
+    /// Tells the accounting when its second is over; serves no descriptor.
+    private let timer: EventLoop
+    let log: @Sendable (String) -> Void
+    let clock: @Sendable () -> Int64
+    let index: Mutex<CacheIndex>
+    /// Makes checking a generation and linking one step, and raising it and renaming another.
+    let publishing = Mutex<Void>(())
+    let counters = Counters()
+
+    struct Counters: ~Copyable, Sendable {
+        let evictedSeries = Atomic<Int64>(0)
+        let damaged = Atomic<Int64>(0)
+        let isEvicting = Atomic<Bool>(false)
+    }
+
+    /// Opens or makes the folder and takes its lock; what a crash left is deleted. Blocks: at start-up only.
+    ///
+    /// - Parameters:
+    ///   - workers: run everything that may wait for the disk.
+    ///   - log: one line for the operator; any thread.
+    ///   - clock: seconds since 1970.
+    /// - Throws: ``CacheDirectoryError`` when the folder can't be used or another process uses it.
+    package init(
+        settings: DiskCacheSettings, workers: WorkerPool, log: @escaping @Sendable (String) -> Void,
+        clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
+    ) throws(CacheDirectoryError) {
+        self.settings = settings
+        self.workers = workers
+        self.log = log
+        self.clock = clock
+        directory = try CacheDirectory(path: settings.path, usesUnnamedFiles: settings.usesUnnamedFiles)
+        index = Mutex(CacheIndex(maxDescriptors: settings.maxDescriptors))
+        do throws(SystemError) {
+            timer = try EventLoop(index: 1000)
+        } catch {
+            throw CacheDirectoryError(description: "cache folder \(settings.path): \(error)")
+        }
+        accounting = Accounting(directory: directory, workers: workers, timer: timer, log: log, clock: clock)
+        timer.start()
+        directory.sweepFills()
+        workers.submit { [directory] in directory.sweepTrash() }
+        accounting.start()
+    }
+
+    deinit {
+        accounting.abandon()
+        timer.stop()
+    }
+
+    /// Waits for the accounting to be on disk and gives the lock back. Objects in use stay readable; whatever is opened
+    /// afterwards is neither shared nor stored.
+    package func close() async {
+        let closed = index.withLock { $0.close() }
+        withExtendedLifetime(closed) {}
+        await workers.run {
+            self.publishing.withLock { _ in }
+            self.accounting.close()
+            self.directory.unlock()
+        }
+    }
+
+    // MARK: Looking up
+
+    /// An object whose descriptor is open; never suspends, never touches the disk.
+    package func openCached(_ key: ObjectKey) -> StoredObject? {
+        guard let object = index.withLock({ $0.object(for: key) }) else { return nil }
+        accounting.noteUse(of: object)
+        return object
+    }
+
+    /// What there is for a key: an object, a fill under way, or the licence (and duty) to fill it.
+    ///
+    /// - Throws: nothing at present: whatever is wrong with the disk is a miss.
+    package func open(_ key: ObjectKey) async throws(CacheError) -> Opening {
+        switch index.withLock({ $0.glance(key) }) {
+        case .object(let object):
+            accounting.noteUse(of: object)
+            return .hit(object)
+        case .fill(let fill): return .follow(fill)
+        case .nothing: break
+        }
+        if let object = await openStored(key) { return .hit(object) }
+        let new = Fill(key: key, limit: settings.maxObject)
+        // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
+        let opening = index.withLock { index -> Opening in
+            switch index.glance(key) {
+            case .object(let object): return .hit(object)
+            case .fill(let fill): return .follow(fill)
+            case .nothing:
+                let generation = index.isClosed ? nil : index.register(new)
+                return .fill(FillWriter(fill: new, generation: generation, cache: self))
+            }
+        }
+        if case .hit(let object) = opening { accounting.noteUse(of: object) }
+        return opening
+    }
+
+    /// An object if it is there; never starts a fill.
+    package func peek(_ key: ObjectKey) async -> StoredObject? {
+        if let object = openCached(key) { return object }
+        return await openStored(key)
+    }
+
+    /// A fill that is never published nor shared: a spool for what may not be cached.
+    package func privateFill(_ key: ObjectKey) -> FillWriter {
+        FillWriter(fill: Fill(key: key, limit: settings.maxObject), generation: nil, cache: self)
+    }
+
+    private func openStored(_ key: ObjectKey) async -> StoredObject? {
+        let (removals, isClosed) = index.withLock { ($0.removals, $0.isClosed) }
+        if isClosed { return nil }
+        guard let object = await workers.run({ self.openFile(of: key) }) else { return nil }
+        let dropped = index.withLock { $0.remember(object, since: removals) }
+        withExtendedLifetime(dropped) {}
+        accounting.noteUse(of: object)
+        return object
+    }
+
+    // MARK: Numbers
+
+    /// The cache in numbers; cheap.
+    package func statistics() -> CacheStatistics {
+        var statistics = CacheStatistics()
+        let totals = accounting.totals
+        statistics.bytes = totals.bytes
+        statistics.objects = totals.objects
+        statistics.series = totals.series
+        (statistics.fills, statistics.descriptors) = index.withLock { ($0.fillCount, $0.descriptorCount) }
+        statistics.evictedSeries = counters.evictedSeries.load(ordering: .relaxed)
+        statistics.damaged = counters.damaged.load(ordering: .relaxed)
+        return statistics
+    }
+}
+
+/// What a look-up answers.
+package enum Opening: Sendable {
+    case hit(StoredObject)
+    case follow(Fill)
+    case fill(FillWriter)
+}

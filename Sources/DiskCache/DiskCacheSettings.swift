@@ -1,0 +1,42 @@
+// What an operator may tune, and what there is to see. Values only.
+
+/// The settings of the disk cache.
+package struct DiskCacheSettings: Sendable {
+    /// The cache's folder; made when it is missing, but not its parents.
+    package var path: String
+    /// Bytes that all objects may take on disk.
+    package var maxSize: Int64
+    /// Bytes that one object's body may have.
+    package var maxObject: Int64
+    /// Bytes that shall stay free on the disk.
+    package var minFree: Int64
+    /// How many objects keep their descriptor open. At least 1.
+    package var maxDescriptors = 1024
+    /// Files without a name until they are published (O_TMPFILE), where the file system has them.
+    package var usesUnnamedFiles = true
+
+    package init(path: String, maxSize: Int64 = 200 << 30, maxObject: Int64 = 8 << 30, minFree: Int64 = 10 << 30) {
+        self.path = path
+        self.maxSize = maxSize
+        self.maxObject = maxObject
+        self.minFree = minFree
+    }
+}
+
+/// The cache in numbers, as of now.
+package struct CacheStatistics: Sendable {
+    /// Bytes on disk, whole pages, headers included.
+    package var bytes: Int64 = 0
+    package var objects: Int64 = 0
+    package var series: Int64 = 0
+    /// Fills under way that others may follow.
+    package var fills: Int = 0
+    /// Objects whose descriptor is open.
+    package var descriptors: Int = 0
+    /// Since the start.
+    package var evictedSeries: Int64 = 0
+    /// Since the start.
+    package var damaged: Int64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,87 @@
+// The licence, and the duty, to fill one object.
+package import CachePolicy
+import EventLoop
+import Synchronization
+
+/// The filler's side of a fill. One of ``commit()`` and ``fail(_:)`` ends it; dropping it fails the fill.
+///
+/// Calls come one after the other from one task, on any loop. Whatever one of them throws has failed the fill already, so
+/// that followers learn of it at once.
+package final class FillWriter: Sendable {
+    /// The same fill as its followers see it.
+    package let fill: Fill
+    package var key: ObjectKey { fill.key }
+
+    private let cache: DiskCache
+    /// Nil for a private fill.
+    private let generation: UInt64?
+    private let hasEnded = Atomic<Bool>(false)
+
+    init(fill: Fill, generation: UInt64?, cache: DiskCache) {
+        self.fill = fill
+        self.generation = generation
+        self.cache = cache
+    }
+
+    deinit { fail(FillFailure(FillDropped())) }
+
+    /// Says what is coming; followers may start. Makes the file on a worker and reserves its space.
+    ///
+    /// - Parameter expectedLength: the body's length in bytes, if the source announced one.
+    /// - Throws: ``CacheError/tooLarge(limit:)``, or ``CacheError/io(detail:)`` when there is no room.
+    package func begin(_ description: ObjectDescription, expectedLength: Int64?) async throws(CacheError) {
+        do throws(CacheError) {
+            guard let bodyOffset = ObjectHeader.bodyOffset(for: key, description) else {
+                throw .io(detail: "the object's key and description don't fit into a header")
+            }
+            let limit = cache.settings.maxObject
+            if let expectedLength, expectedLength > limit { throw .tooLarge(limit: limit) }
+            let reserved = expectedLength.map { ObjectLayout.fileSize(bodyOffset: bodyOffset, length: max(0, $0)) }
+            let file = try await cache.makeFillFile(reserving: reserved ?? 0)
+            try fill.begin(description, expectedLength: expectedLength, file: file, bodyOffset: bodyOffset)
+        } catch {
+            fail(FillFailure(error))
+            throw error
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    ///
+    /// - Throws: ``CacheError/tooLarge(limit:)``, or ``CacheError/io(detail:)`` when the disk is full or failing or more
+    ///   bytes came than were announced.
+    package func append(_ bytes: [UInt8]) async throws(CacheError) {
+        do throws(CacheError) {
+            try fill.append(bytes)
+        } catch {
+            fail(FillFailure(error))
+            throw error
+        }
+    }
+
+    /// Changes what can only be known at the end (the number of placeholders), before ``commit()``.
+    package func amend(placeholders: Int) { fill.amend(placeholders: placeholders) }
+
+    /// Checks the announced length, makes the bytes durable and publishes them if the series' generation is still the one
+    /// it began with. An object that stands there already stays. Followers may finish before this returns.
+    ///
+    /// - Throws: ``CacheError/io(detail:)`` when bytes are missing or the disk fails.
+    package func commit() async throws(CacheError) {
+        do throws(CacheError) {
+            let sealed = try fill.seal()
+            let object = try await cache.publish(fill, sealed, under: generation)
+            guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
+            fill.finish(object)
+            // Publishing has unregistered it already, in the same breath as it became an object.
+        } catch {
+            fail(FillFailure(error))
+            throw error
+        }
+    }
+
+    /// Ends the fill without an object. Ignored when it has ended already.
+    package func fail(_ failure: FillFailure) {
+        guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        cache.abandon(fill, isShared: generation != nil)
+        fill.fail(failure)
+    }
+}
