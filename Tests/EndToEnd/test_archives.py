@@ -241,6 +241,20 @@ class TestCollections:
         assert {part.body for part in parts(answer)} == expected
         assert "bypass" in answer.headers["X-Cache"]
 
+    def test_the_split_study_comes_from_both_archives(self, hospital, http):
+        answer = http.get(f"{hospital.gateway.dicomweb}/studies/{SPLIT_STUDY}", headers={"Accept": AS_STORED})
+        assert answer.status_code == 200, answer.text
+        expected = {image.data for image in hospital.rs.of_split_study + hospital.uri.of_split_study}
+        assert {part.body for part in parts(answer)} == expected
+
+    def test_a_series_of_the_wado_uri_archive(self, hospital, http):
+        image = hospital.uri.of_split_study[0]
+        answer = http.get(
+            f"{hospital.gateway.dicomweb}/studies/{SPLIT_STUDY}/series/{image.series}", headers={"Accept": AS_STORED}
+        )
+        assert answer.status_code == 200, answer.text
+        assert only_part(answer).body == image.data
+
 
 class TestAnswers:
     """Statuses and fields that clients build on."""
@@ -306,7 +320,7 @@ class TestAnswers:
             f"{root}/rendered?quality=0": "quality",
             f"{root}/frames/0": "frame",
             f"{root}/frames/a": "frame",
-            f"{hospital.gateway.wado}?requestType=WADO": "studyUID",
+            f"{hospital.gateway.wado}?requestType=WADO": "UID",
             f"{hospital.gateway.wado}?{wado_query(image, requestType='WODA')}": "requestType",
             f"{hospital.gateway.wado}?{wado_query(image, contentType='image/jpeg', region='0,0,2,1')}": "region",
         }.items():
