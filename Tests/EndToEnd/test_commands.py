@@ -244,7 +244,7 @@ class TestLife:
         assert ask("b") == "miss"
 
     def size(self, gateway):
-        return sum(path.stat().st_size for path in gateway.cached_files() if path.stat().st_size > MIB)
+        return sum(path.stat().st_size for path in gateway.stored_files())
 
     def accepts(self, gateway):
         return gateway.is_ready()

@@ -202,7 +202,7 @@ BAD_UIDS = {
 @pytest.mark.parametrize("name", BAD_UIDS)
 def test_uids_are_checked_before_they_touch_a_path_or_a_url(shared, name):
     bad, gateway, image = BAD_UIDS[name], shared.gateways[0], shared.image
-    before = (len(shared.archive.requests), sorted(gateway.cached_files()))
+    before = (len(shared.archive.requests), sorted(gateway.stored_files()))
     targets = [
         f"/dicom-web/studies/{bad}",
         f"/dicom-web/studies/{bad}/series/{image.series}/instances/{image.instance}",
@@ -214,7 +214,7 @@ def test_uids_are_checked_before_they_touch_a_path_or_a_url(shared, name):
     for target in targets:
         answer = exchange(gateway.port, get(b"Connection: close", target=target.encode()))
         assert statuses(answer) == [400], (target, answer[:500])
-    assert (len(shared.archive.requests), sorted(gateway.cached_files())) == before
+    assert (len(shared.archive.requests), sorted(gateway.stored_files())) == before
 
 
 @pytest.mark.parametrize(

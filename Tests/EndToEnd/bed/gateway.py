@@ -108,9 +108,13 @@ class Gateway(Server):
                 lines.append(entry)
         return lines
 
-    def cached_files(self):
-        """Every file below the cache's directory."""
-        return [path for path in self.cache_path.rglob("*") if path.is_file()]
+    def stored_files(self):
+        """The files of cached objects."""
+        return [path for path in (self.cache_path / "objects").rglob("*") if path.is_file()]
+
+    def temporary_files(self):
+        """What is being filled or thrown away."""
+        return [path for name in ("fills", "trash") for path in (self.cache_path / name).rglob("*")]
 
 
 def run(*arguments, timeout=60, **options):
