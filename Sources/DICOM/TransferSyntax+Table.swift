@@ -49,7 +49,7 @@ extension TransferSyntax {
         row(".4.201", "High-Throughput JPEG 2000 Lossless", .htj2k, "image/jphc", isDefault: true),
         row(".4.202", "High-Throughput JPEG 2000 with RPCL Lossless", .htj2k, "image/jphc"),
         row(".4.203", "High-Throughput JPEG 2000", .htj2k, "image/jphc", lossy: true),
-        row(".5", "RLE Lossless", .rle, "image/dicom-rle", isDefault: true),
+        rle,
         row(".8.1", "Deflated Image Frame Compression", .deflate, octets),
     ]
 

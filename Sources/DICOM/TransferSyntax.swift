@@ -82,6 +82,9 @@ package struct TransferSyntax: Hashable, Sendable {
     package static let deflated = TransferSyntax(
         UID(literal: "1.2.840.10008.1.2.1.99"), "Deflated Explicit VR Little Endian", .uncompressed, .native, octets,
         isDeflated: true)
+    package static let rle = TransferSyntax(
+        UID(literal: "1.2.840.10008.1.2.5"), "RLE Lossless", .rle, .encapsulatedFrames, "image/dicom-rle",
+        isDefault: true)
 
     /// Every known one, in the order of PS3.6.
     package static let all: [TransferSyntax] =
