@@ -1,0 +1,55 @@
+// The admin listener's side of a connection: from the exchange to the routes and back. No CORS, nothing is cached.
+package import EventLoop
+import HTTP
+package import HTTPServer
+import Synchronization
+
+/// Answers the requests of the admin listener.
+package final class AdminHandler: RequestHandler {
+    private let routes: AdminRoutes
+    private let log: Log
+    private let phase = Mutex(AdminPhase.starting)
+
+    /// - Parameter workers: read the token file.
+    package init(settings: AdminSettings, workers: WorkerPool, log: Log) {
+        self.log = log
+        routes = AdminRoutes(allowedHosts: settings.allowedHosts) {
+            await workers.run { AdminToken.read(settings.tokenFile) }
+        }
+    }
+
+    /// Says where the process stands now; /readyz tells it.
+    package func enter(_ phase: AdminPhase) {
+        self.phase.withLock { $0 = phase }
+    }
+
+    package func handle(_ exchange: Exchange) {
+        let head = exchange.request
+        let request = AdminRequest(
+            method: head.method.description, path: String(head.target.prefix { $0 != "?" }), host: head.fields["host"],
+            origin: head.fields["origin"], authorization: head.fields["authorization"], peer: exchange.peer)
+        exchange.loop.spawn {
+            let phase = self.phase.withLock { $0 }
+            let answer = await self.routes.answer(request, phase: phase, on: exchange.loop)
+            self.report(request, answer)
+            var fields = HTTPFields()
+            fields.append("Content-Type", answer.type)
+            fields.append("Cache-Control", "no-store")
+            fields.append("X-Content-Type-Options", "nosniff")
+            if let allow = answer.allow { fields.append("Allow", allow) }
+            exchange.respond(
+                ResponseHead(status: answer.status, fields: fields), body: .bytes(Array(answer.body.utf8)))
+        }
+    }
+
+    /// Changes are told, and so are refusals; probes would only fill the log.
+    private func report(_ request: AdminRequest, _ answer: AdminAnswer) {
+        let isNotable = request.method == "DELETE" || answer.status == 403
+        log.write(
+            isNotable ? .info : .debug, "admin request",
+            [
+                ("peer", .text(request.peer)), ("method", .text(request.method)),
+                ("path", .text(String(request.path.prefix(200)))), ("status", .integer(Int64(answer.status))),
+            ])
+    }
+}

@@ -1,0 +1,92 @@
+// The gateway's log: one line an event, JSON or text, without patient data. Callers pass a constant message and fields.
+import DICOM
+package import Gateway
+import Glibc
+
+/// Writes log lines; any thread may call it, and none ever waits for it.
+package final class Log: Sendable {
+    package typealias Field = (name: String, value: JSONValue)
+
+    private let settings: LogSettings
+    private let writer: LogWriter
+
+    /// - Parameters:
+    ///   - descriptor: standard error, unless a test reads it.
+    ///   - capacity: bytes of lines that may wait for the reader.
+    package init(_ settings: LogSettings, descriptor: Int32 = 2, capacity: Int = 1 << 20) {
+        self.settings = settings
+        writer = LogWriter(descriptor: descriptor, capacity: capacity) { count in
+            Self.line(
+                settings.format, .warning, "log lines were dropped, since nobody read them fast enough",
+                [("lines", .integer(Int64(count)))])
+        }
+    }
+
+    /// - Parameter message: the same words each time; what differs goes into the fields.
+    package func write(_ level: LogLevel, _ message: String, _ fields: [Field] = []) {
+        guard level >= settings.level else { return }
+        writer.write(Self.line(settings.format, level, message, fields))
+    }
+
+    /// The line of a finished request. A failure of ours or of a backend is a warning.
+    package func write(_ entry: RequestLogEntry) {
+        let level: LogLevel = entry.status >= 500 ? .warning : .info
+        guard level >= settings.level else { return }
+        writer.write(Self.line(settings.format, level, "request", entry.logFields))
+    }
+
+    /// Returns when every line of before has been written, however long that takes.
+    package func flush() async { await writer.flush() }
+
+    static func line(
+        _ format: LogSettings.Format, _ level: LogLevel, _ message: String, _ fields: [Field],
+        at time: Timestamp = .now()
+    ) -> String {
+        switch format {
+        case .json:
+            let head: [Field] = [
+                ("time", .text(time.description)), ("level", .text(level.word)), ("message", .text(message)),
+            ]
+            return JSONValue.object(head + fields).line + "\n"
+        case .text:
+            let tail = fields.map { " \($0.name)=\(textValue($0.value))" }.joined()
+            return "\(time) \(level.word) \(message)\(tail)\n"
+        }
+    }
+
+    /// A value without quotes where it is a single plain word, else as JSON.
+    private static func textValue(_ value: JSONValue) -> String {
+        guard case .text(let text) = value else { return value.line }
+        let isPlain =
+            !text.isEmpty
+            && text.unicodeScalars.allSatisfy {
+                $0 != " " && $0 != "\"" && $0 != "=" && $0 != "\\" && !$0.mustBeEscaped
+            }
+        return isPlain ? text : value.line
+    }
+}
+
+extension RequestLogEntry {
+    /// What is known of the request, without what is not.
+    var logFields: [Log.Field] {
+        var fields: [Log.Field] = [("request_id", .text(requestID)), ("peer", .text(peer))]
+        func add(_ name: String, _ text: String?) {
+            if let text { fields.append((name, .text(text))) }
+        }
+        add("principal", principal)
+        add("method", method)
+        add("route", route)
+        fields.append(("status", .integer(Int64(status))))
+        add("study", study?.string)
+        add("series", series?.string)
+        add("instance", instance?.string)
+        add("backend", backend)
+        add("cache", cache)
+        add("object", objectClass)
+        fields.append(("bytes", .integer(bytes)))
+        fields.append(("duration_ms", .milliseconds(duration)))
+        if let upstreamFirstByte { fields.append(("upstream_first_byte_ms", .milliseconds(upstreamFirstByte))) }
+        add("failure", failure)
+        return fields
+    }
+}
