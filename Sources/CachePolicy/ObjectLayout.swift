@@ -11,8 +11,9 @@ package enum ObjectLayout {
     package static let pageSize = 4096
     /// The largest header area in bytes.
     package static let headerLimit = 64 << 10
-    /// The longest body in bytes that a header may announce: no sum of offsets can overflow below it.
-    package static let bodyLimit: Int64 = 1 << 44
+    /// The longest body in bytes that a header may announce: no sum of offsets can overflow below it, and its
+    /// trailer fits into memory.
+    package static let bodyLimit: Int64 = 1 << 40
 
     /// How many blocks a body of `length` bytes has.
     package static func blockCount(length: Int64) -> Int {

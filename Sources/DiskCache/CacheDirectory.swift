@@ -48,9 +48,14 @@ final class CacheDirectory: Sendable {
         self.usesUnnamedFiles = usesUnnamedFiles && Self.hasUnnamedFiles(fills)
     }
 
-    /// Makes the folder if need be. Answers its path without symbolic links, on which SQLite insists.
+    /// Makes the folder if need be, and those above it. Answers its path without symbolic links, on which SQLite insists.
     private static func made(_ path: String) throws(SystemError) -> String {
         // The strings live for the calls; what realpath allocates is copied and freed.
+        var parent = path.hasPrefix("/") ? "" : "."
+        for component in path.split(separator: "/").dropLast() {
+            parent += "/" + component
+            unsafe _ = mkdir(parent, 0o755)
+        }
         unsafe _ = mkdir(path, 0o700)
         guard let resolved = unsafe realpath(path, nil) else {
             throw SystemError(call: "realpath", code: clinux_errno())

@@ -110,15 +110,15 @@ extension DiskCache {
     func publish(
         _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?
     ) async throws(CacheError) -> StoredObject {
-        let object = try await workers.run { () throws(CacheError) -> StoredObject in
+        try await workers.run { () throws(CacheError) -> StoredObject in
             do throws(SystemError) {
-                return try self.publishNow(fill, sealed, under: generation)
+                let object = try self.publishNow(fill, sealed, under: generation)
+                self.makeRoomIfNeeded()
+                return object
             } catch {
                 throw CacheError.io(detail: "\(error)")
             }
         }
-        makeRoomIfNeeded()
-        return object
     }
 
     private func publishNow(
@@ -171,8 +171,12 @@ extension DiskCache {
     /// A fill ended without an object.
     func abandon(_ fill: Fill, isShared: Bool) {
         if isShared { index.withLock { $0.unregister(fill) } }
-        guard let file = fill.state.withLock({ $0.file }), file.name != nil else { return }
-        workers.submit { [directory] in directory.discard(file) }
+        if let file = fill.state.withLock({ $0.file }) { discard(file) }
+    }
+
+    /// Removes what an unpublished file has of a name, soon.
+    func discard(_ file: FillFile) {
+        if file.name != nil { workers.submit { [directory] in directory.discard(file) } }
     }
 
     // MARK: Damage
@@ -189,7 +193,10 @@ extension DiskCache {
 
     private func dropDamaged(_ path: ObjectPath, ifStill identity: FileIdentity?, of series: SeriesKey) {
         counters.damaged.wrappingAdd(1, ordering: .relaxed)
-        guard let name = publishing.withLock({ _ in directory.moveToTrash(path, ifStill: identity) }) else { return }
+        let name = publishing.withLock { _ in
+            index.withLock { $0.isClosed } ? nil : directory.moveToTrash(path, ifStill: identity)
+        }
+        guard let name else { return }
         let size = directory.deleteTrash(name)
         accounting.noteRemoved(series, size)
     }

@@ -21,6 +21,7 @@ extension DiskCache {
             key.tenant == tenant && key.study == study && (series == nil || key.series == series)
         }
         let (name, dropped) = publishing.withLock { _ in
+            if index.withLock({ $0.isClosed }) { return (nil as FileName?, [] as [StoredObject]) }
             var dropped = index.withLock { $0.forget(where: matches) }
             let name = directory.moveToTrash(path)
             // What was opened between the two steps saw the old file.
@@ -34,7 +35,7 @@ extension DiskCache {
 
     // MARK: Making room
 
-    /// Starts an eviction on a worker, unless there is room or one is under way. Any thread.
+    /// Starts an eviction on a worker, unless there is room or one is under way. On a worker, since it asks the disk.
     func makeRoomIfNeeded() {
         guard bytesToFree > 0, !counters.isEvicting.exchange(true, ordering: .acquiringAndReleasing) else { return }
         workers.submit {
@@ -50,8 +51,10 @@ extension DiskCache {
     }
 
     /// Drops series until there is room. Bytes of a file that someone still reads come back when it is closed, so the
-    /// goal is set once.
+    /// goal is set once. On a worker.
     private func evict() {
+        // What was removed counts until the accounting has written it.
+        accounting.flush()
         var missing = bytesToFree
         while missing > 0 {
             let victims = EvictionOrder.victims(among: accounting.leastRecentlyUsed(limit: 256), toFree: missing)

@@ -26,6 +26,8 @@ package final class DiskCache: Sendable {
     /// Makes checking a generation and linking one step, and raising it and renaming another.
     let publishing = Mutex<Void>(())
     let counters = Counters()
+    /// Bytes that one body may have.
+    var bodyLimit: Int64 { min(settings.maxObject, ObjectLayout.bodyLimit) }
 
     struct Counters: ~Copyable, Sendable {
         let evictedSeries = Atomic<Int64>(0)
@@ -100,7 +102,7 @@ package final class DiskCache: Sendable {
         case .nothing: break
         }
         if let object = await openStored(key) { return .hit(object) }
-        let new = Fill(key: key, limit: settings.maxObject)
+        let new = Fill(key: key, limit: bodyLimit)
         // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
         let opening = index.withLock { index -> Opening in
             switch index.glance(key) {
@@ -123,17 +125,21 @@ package final class DiskCache: Sendable {
 
     /// A fill that is never published nor shared: a spool for what may not be cached.
     package func privateFill(_ key: ObjectKey) -> FillWriter {
-        FillWriter(fill: Fill(key: key, limit: settings.maxObject), generation: nil, cache: self)
+        FillWriter(fill: Fill(key: key, limit: bodyLimit), generation: nil, cache: self)
     }
 
     private func openStored(_ key: ObjectKey) async -> StoredObject? {
         let (removals, isClosed) = index.withLock { ($0.removals, $0.isClosed) }
         if isClosed { return nil }
         guard let object = await workers.run({ self.openFile(of: key) }) else { return nil }
-        let dropped = index.withLock { $0.remember(object, since: removals) }
+        // Of several that opened it at once all go on with one, so that a block is checked once.
+        let (kept, dropped) = index.withLock { index in
+            if let known = index.object(for: key) { return (known, [object]) }
+            return (object, index.remember(object, since: removals))
+        }
         withExtendedLifetime(dropped) {}
-        accounting.noteUse(of: object)
-        return object
+        accounting.noteUse(of: kept)
+        return kept
     }
 
     // MARK: Numbers

@@ -2,7 +2,7 @@
 
 /// The settings of the disk cache.
 package struct DiskCacheSettings: Sendable {
-    /// The cache's folder; made when it is missing, but not its parents.
+    /// The cache's folder; made when it is missing.
     package var path: String
     /// Bytes that all objects may take on disk.
     package var maxSize: Int64

@@ -34,11 +34,15 @@ package final class FillWriter: Sendable {
             guard let bodyOffset = ObjectHeader.bodyOffset(for: key, description) else {
                 throw .io(detail: "the object's key and description don't fit into a header")
             }
-            let limit = cache.settings.maxObject
-            if let expectedLength, expectedLength > limit { throw .tooLarge(limit: limit) }
+            if let expectedLength, expectedLength > cache.bodyLimit { throw .tooLarge(limit: cache.bodyLimit) }
             let reserved = expectedLength.map { ObjectLayout.fileSize(bodyOffset: bodyOffset, length: max(0, $0)) }
             let file = try await cache.makeFillFile(reserving: reserved ?? 0)
-            try fill.begin(description, expectedLength: expectedLength, file: file, bodyOffset: bodyOffset)
+            do throws(CacheError) {
+                try fill.begin(description, expectedLength: expectedLength, file: file, bodyOffset: bodyOffset)
+            } catch {
+                cache.discard(file)
+                throw error
+            }
         } catch {
             fail(FillFailure(error))
             throw error

@@ -72,7 +72,7 @@ import Testing
     @Test func lengthsOutOfBoundsAreRefused() throws {
         for (offset, bytes) in [
             (12, [0xff, 0xff, 0xff, 0xff]), (12, [47, 0, 0, 0]), (16, [0, 0, 0, 0]), (16, [1, 16, 0, 0]),
-            (16, [0, 0, 2, 0]), (20, [0, 0, 0, 0]), (24, [0, 0, 0, 0, 0, 0, 0, 0x80]), (24, [1, 0, 0, 0, 0, 16, 0, 0]),
+            (16, [0, 0, 2, 0]), (20, [0, 0, 0, 0]), (24, [0, 0, 0, 0, 0, 0, 0, 0x80]), (24, [1, 0, 0, 0, 0, 1, 0, 0]),
             (50, [0xff, 0xff, 0xff, 0xff]),
         ] as [(Int, [UInt8])] {
             var damaged = try header().encoded()

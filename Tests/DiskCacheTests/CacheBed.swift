@@ -63,8 +63,29 @@ final class CacheBed: Sendable {
         }
     }
 
+    /// Returns once every job that is in the workers' queue now has run.
+    func drainWorkers() async {
+        // One job on each thread at once: each waits for the others, so that none can be behind an older job.
+        let barrier = WorkerBarrier(count: 3)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 { group.addTask { await self.workers.run { barrier.meet() } } }
+        }
+    }
+
     /// The file of an object.
     func file(of key: ObjectKey) -> String { path + "/objects/" + ObjectPath(key).string }
+}
+
+/// Lets threads go on once all of them are there.
+final class WorkerBarrier: Sendable {
+    private let missing: Atomic<Int>
+
+    init(count: Int) { missing = Atomic(count) }
+
+    func meet() {
+        missing.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        while missing.load(ordering: .acquiring) > 0 { sched_yield() }
+    }
 }
 
 struct NoUID: Error {}

@@ -1,0 +1,242 @@
+// Many ask, one fills: followers on other loops, clients that leave, fills that fail.
+import CachePolicy
+import DICOM
+import DiskCache
+import EventLoop
+import Synchronization
+import Testing
+
+@Suite struct FillTests {
+    @Test func followersOnTwoLoopsGetTheGrowingBytes() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let key = try key()
+        let body = body(3 << 20)
+        let writer = try await bed.on(0) { try await cache.filler(key) }
+        let followers = try await (0..<8).asyncMap { _ in try await cache.follower(key) }
+        #expect(followers.allSatisfy { $0 === writer.fill })
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            for (index, fill) in followers.enumerated() {
+                group.addTask { try await bed.on(index) { try await fill.bytes() } }
+            }
+            try await bed.on(0) {
+                try await writer.begin(description, expectedLength: Int64(body.count))
+                for begin in stride(from: 0, to: body.count, by: 50_000) {
+                    try await writer.append(Array(body[begin..<min(begin + 50_000, body.count)]))
+                }
+                try await writer.commit()
+            }
+            for try await bytes in group { #expect(bytes == body) }
+        }
+        #expect(try await followers[0].object() === (try await cache.hit(key)))
+        await cache.close()
+    }
+
+    @Test func bytesReachAFollowerBeforeEnoughHaveGathered() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let key = try key()
+        let writer = try await cache.filler(key)
+        try await writer.begin(description, expectedLength: 100)
+        try await writer.append([1, 2, 3])
+        let fill = try await cache.follower(key)
+        #expect(fill.expectedLength == 100)
+        // Nothing more comes from the filler: the follower must see to it itself.
+        #expect(try await fill.wait(beyond: 0) == .available(3))
+        #expect(try fill.read(0..<3) == [1, 2, 3])
+        // And who waits before the bytes come gets them with the next append.
+        async let progress = bed.on(1) { try await fill.wait(beyond: 3) }
+        try await writer.append([4])
+        #expect(try await progress == .available(4))
+        writer.fail(FillFailure(Unexpected(what: "enough")))
+        await cache.close()
+    }
+
+    @Test func theFirstClientLeavesAndTheFillGoesOn() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let key = try key()
+        let writer = try await cache.filler(key)
+        let first = Task { try await writer.fill.bytes() }
+        let second = Task { try await cache.follower(key).bytes() }
+        try await writer.begin(description, expectedLength: nil)
+        try await writer.append(body(600_000))
+        first.cancel()
+        let error = await #expect(throws: CacheError.self) { try await first.value }
+        #expect(error?.isCancellation == true)
+        try await writer.append(body(10))
+        try await writer.commit()
+        #expect(try await second.value == body(600_000) + body(10))
+        #expect(try await cache.hit(key).bytes() == body(600_000) + body(10))
+        await cache.close()
+    }
+
+    @Test func aCancelledWaiterLeavesAtOnce() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let writer = try await cache.filler(try key())
+        let fill = writer.fill
+        let waiters: [Task<Void, any Error>] = [
+            Task { _ = try await fill.description() }, Task { _ = try await fill.wait(beyond: 0) },
+            Task { _ = try await fill.object() },
+        ]
+        for waiter in waiters {
+            waiter.cancel()
+            let error = await #expect(throws: CacheError.self) { try await waiter.value }
+            #expect(error?.isCancellation == true)
+        }
+        writer.fail(FillFailure(Unexpected(what: "not needed")))
+        await cache.close()
+    }
+
+    @Test func failureReachesEveryFollowerAndLeavesNothing() async throws {
+        let bed = try CacheBed()
+        for usesUnnamedFiles in [true, false] {
+            let cache = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
+            let key = try key()
+            let writer = try await cache.filler(key)
+            let fill = try await cache.follower(key)
+            let followers = [Task { _ = try await fill.bytes() }, Task { _ = try await fill.object() }]
+            try await writer.begin(description, expectedLength: nil)
+            try await writer.append(body(1000))
+            writer.fail(FillFailure(Unexpected(what: "the archive went away")))
+            for follower in followers {
+                let error = await #expect(throws: CacheError.self) { try await follower.value }
+                #expect(error?.failure is Unexpected)
+            }
+            #expect(cache.statistics().fills == 0)
+            #expect(await cache.peek(key) == nil)
+            await bed.drainWorkers()
+            #expect(bed.files("objects") == [] && bed.files("fills") == [])
+            // The next one may try again.
+            try await cache.store(body(5), key)
+            _ = await cache.purge(study: key.study, series: nil)
+            await cache.close()
+        }
+    }
+
+    @Test func aWriterThatIsDroppedHasFailed() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let key = try key()
+        var writer: FillWriter? = try await cache.filler(key)
+        let fill = try #require(writer?.fill)
+        writer = nil
+        let error = await #expect(throws: CacheError.self) { try await fill.description() }
+        #expect(error?.failure is FillDropped)
+        _ = try await cache.filler(key)
+        await cache.close()
+    }
+
+    @Test func lengthsAreHeldAgainstLimitAndAnnouncement() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache { $0.maxObject = 1000 }
+        let key = try key()
+
+        let announced = try await cache.filler(key)
+        var error = await #expect(throws: CacheError.self) {
+            try await announced.begin(description, expectedLength: 1001)
+        }
+        #expect(error?.isTooLarge == true)
+
+        let growing = try await cache.filler(key)
+        try await growing.begin(description, expectedLength: nil)
+        try await growing.append(body(1000))
+        error = await #expect(throws: CacheError.self) { try await growing.append([1]) }
+        #expect(error?.isTooLarge == true)
+
+        let short = try await cache.filler(key)
+        try await short.begin(description, expectedLength: 10)
+        try await short.append(body(9))
+        await #expect(throws: CacheError.self) { try await short.commit() }
+
+        let long = try await cache.filler(key)
+        try await long.begin(description, expectedLength: 10)
+        await #expect(throws: CacheError.self) { try await long.append(body(11)) }
+
+        for fill in [announced.fill, growing.fill, short.fill, long.fill] {
+            await #expect(throws: CacheError.self) { try await fill.object() }
+        }
+        #expect(bed.files("objects") == [])
+        await cache.close()
+    }
+
+    @Test func callsOutOfOrderFailTheFill() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let early = try await cache.filler(try key(instance: 1))
+        await #expect(throws: CacheError.self) { try await early.append([1]) }
+        let unbegun = try await cache.filler(try key(instance: 2))
+        await #expect(throws: CacheError.self) { try await unbegun.commit() }
+        let twice = try await cache.filler(try key(instance: 3))
+        try await twice.begin(description, expectedLength: nil)
+        try await twice.commit()
+        await #expect(throws: CacheError.self) { try await twice.commit() }
+        #expect(try await cache.hit(try key(instance: 3)).length == 0)
+        #expect(cache.statistics().fills == 0)
+        await cache.close()
+    }
+
+    @Test func aPrivateFillIsNeitherSharedNorStored() async throws {
+        let bed = try CacheBed()
+        for usesUnnamedFiles in [true, false] {
+            let cache = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
+            let key = try key()
+            let writer = cache.privateFill(key)
+            #expect(cache.statistics().fills == 0)
+            let follower = Task { [fill = writer.fill] in try await bed.on(1) { try await fill.bytes() } }
+            try await writer.begin(description, expectedLength: nil)
+            try await writer.append(body(1000))
+            try await writer.commit()
+            #expect(try await follower.value == body(1000))
+            let object = try await writer.fill.object()
+            #expect(try await object.bytes() == body(1000))
+            #expect(await cache.peek(key) == nil)
+            #expect(bed.files("objects") == [] && bed.files("fills") == [])
+            await cache.close()
+        }
+    }
+
+    @Test func aKeyThatFitsIntoNoHeaderIsRefusedWhenItBegins() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let key = try key(.bulk(tail: String(repeating: "a/", count: 40_000)))
+        let writer = try await cache.filler(key)
+        await #expect(throws: CacheError.self) { try await writer.begin(description, expectedLength: nil) }
+        await cache.close()
+    }
+
+    @Test func afterClosingEverythingStillFlowsButNothingIsKept() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        let key = try key(instance: 1)
+        let running = try await cache.filler(key)
+        try await running.begin(description, expectedLength: nil)
+        try await cache.store(body(10), try DiskCacheTests.key(instance: 2))
+        let object = try await cache.hit(try DiskCacheTests.key(instance: 2))
+        await cache.close()
+        try await running.append(body(1000))
+        try await running.commit()
+        #expect(try await running.fill.object().bytes() == body(1000))
+        #expect(try await object.bytes() == body(10))
+        try await cache.store(body(5), key)
+        #expect(bed.files("objects").count == 1)
+        #expect(await cache.purge(study: key.study, series: nil) == 0)
+        #expect(bed.files("objects").count == 1)
+    }
+}
+
+extension CacheError {
+    var failure: (any Error)? { if case .fillFailed(let failure) = self { failure.underlying } else { nil } }
+    var isCancellation: Bool { failure is CancellationError }
+    var isTooLarge: Bool { if case .tooLarge = self { true } else { false } }
+    var isDamaged: Bool { if case .damaged = self { true } else { false } }
+}
+
+extension Sequence where Self: Sendable {
+    func asyncMap<Value>(_ transform: (Element) async throws -> Value) async rethrows -> [Value] {
+        var values: [Value] = []
+        for element in self { values.append(try await transform(element)) }
+        return values
+    }
+}
