@@ -194,7 +194,7 @@ class TestLife:
         gate.wait_reached()
         process = gateway.process
         process.send_signal(signal.SIGTERM)
-        wait_until(lambda: not self.accepts(gateway), 5, "no new connections are taken")
+        wait_until(lambda: not gateway.accepts_connections(), 5, "no new connections are taken")
         assert process.poll() is None
         gate.open()
         client.join(30)
@@ -245,9 +245,6 @@ class TestLife:
 
     def size(self, gateway):
         return sum(path.stat().st_size for path in gateway.stored_files())
-
-    def accepts(self, gateway):
-        return gateway.is_ready()
 
 
 class TestArchiveSource:

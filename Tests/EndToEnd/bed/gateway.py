@@ -6,6 +6,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import requests
 import yaml
 
 from .processes import Server, free_port
@@ -89,12 +90,24 @@ class Gateway(Server):
         return {**os.environ, "SWIFT_BACKTRACE": "interactive=no"}
 
     def is_ready(self):
-        for port in (self.port, self.admin_port):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            except OSError:
-                return False
-        return True
+        try:
+            return requests.get(f"{self.admin}/readyz", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def accepts_connections(self):
+        """Whether the front door is open."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    def purge_request(self, study, series=None, **fields):
+        """Asks the admin listener to forget a study or series, with the given fields in place of the right ones (None: without)."""
+        right = {"Authorization": f"Bearer {self.admin_token}", "Origin": self.admin}
+        path = f"/cache/studies/{study}" + (f"/series/{series}" if series else "")
+        return requests.delete(self.admin + path, headers={**right, **fields}, timeout=10)
 
     def requests_logged(self):
         """The request lines of the JSON log so far."""

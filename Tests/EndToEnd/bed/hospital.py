@@ -80,6 +80,8 @@ class Hospital:
 
     def stop(self):
         for server in reversed(self.servers):
+            server.ask_to_stop()
+        for server in self.servers:
             server.stop()
 
     def __enter__(self):

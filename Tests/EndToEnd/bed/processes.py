@@ -115,6 +115,11 @@ class Server:
         """Asks the process to end (SIGTERM), and makes it end when it does not. Answers its exit status."""
         return self._end(signal.SIGTERM)
 
+    def ask_to_stop(self):
+        """Only asks, so that several can end at the same time; `stop` follows."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+
     def kill(self):
         """Ends the process as a power cut would."""
         return self._end(signal.SIGKILL)
