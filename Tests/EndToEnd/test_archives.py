@@ -1,4 +1,4 @@
-"""What the archives hold comes through the gateway unchanged: every transfer syntax, both archives, and the split study."""
+"""What the archives hold comes through unchanged: every transfer syntax, both archives, and the split study."""
 
 import json
 
@@ -21,9 +21,7 @@ def transfer_syntax(request):
 def of(holdings, transfer_syntax):
     """What an archive has in a transfer syntax: of whole studies and of the split one."""
     found = [
-        image
-        for image in holdings.whole_studies + holdings.of_split_study
-        if image.transfer_syntax == transfer_syntax
+        image for image in holdings.whole_studies + holdings.of_split_study if image.transfer_syntax == transfer_syntax
     ]
     assert found, f"{holdings.archive.name} took no image in {transfer_syntax}"
     return found

@@ -129,9 +129,7 @@ def test_a_failure_reaches_every_follower(lab):
     gateway = lab.gateway()
     counter = Counter(4)
     with ThreadPoolExecutor(4) as pool:
-        running = [
-            pool.submit(transfer, url_of(gateway, image), on_bytes=counter.once()) for _ in range(4)
-        ]
+        running = [pool.submit(transfer, url_of(gateway, image), on_bytes=counter.once()) for _ in range(4)]
         try:
             counter.wait()
         finally:

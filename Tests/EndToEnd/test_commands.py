@@ -7,9 +7,9 @@ import threading
 import pytest
 import requests
 
-from bed import images
+from bed import fhir, images
 from bed.client import AS_STORED, transfer, wado_query
-from bed.gateway import Gateway, run
+from bed.gateway import REPOSITORY, Gateway, files_source, run
 from bed.hospital import CT_SERIES, CT_STUDY, SPLIT_STUDY
 from bed.processes import wait_until
 from bed.scripted import Gate
@@ -57,9 +57,6 @@ class TestExplain:
         assert found.returncode != 0
 
     def test_why_not_the_others(self, lab):
-        from bed import fhir
-        from bed.gateway import files_source
-
         lab.small("image")
         study = next(each for each in lab.resources() if each["resourceType"] == "ImagingStudy")
         study["endpoint"] = [{"reference": f"Endpoint/{name}"} for name in ("retired", "strange", "uri")]
@@ -144,8 +141,6 @@ class TestCheck:
         assert "nothing.yaml" in found.stdout + found.stderr
 
     def test_the_reference_is_a_good_file(self):
-        from bed.gateway import REPOSITORY
-
         found = run("check", "--config", REPOSITORY / "Config/wadogate.yaml")
         output = found.stdout + found.stderr
         # It may lack a directory, which an operator must name; it may not hold an unknown key or a bad value.
@@ -264,8 +259,10 @@ class TestArchiveSource:
             later = images.small(image.study, image.series, images.uid("later image"))
             (folder / "later.dcm").write_bytes(later.data)
             wait_until(
-                lambda: requests.get(f"{gateway.wado}?{wado_query(later, transferSyntax='*')}", timeout=10).content
-                == later.data,
+                lambda: (
+                    requests.get(f"{gateway.wado}?{wado_query(later, transferSyntax='*')}", timeout=10).content
+                    == later.data
+                ),
                 20,
                 "a new file is seen",
             )

@@ -42,8 +42,7 @@ def test_kill_9_in_the_middle_of_fills(lab, capsys):
 
 
 def kill_during(gateway, images, threshold):
-    """Asks for all images at once, and kills the process when `threshold` bytes have come. Answers whether any answer was
-    cut."""
+    """Asks for all images at once, kills the process after `threshold` bytes, and tells whether any answer was cut."""
     lock, reached = threading.Lock(), threading.Event()
     received = 0
 
@@ -68,7 +67,7 @@ def kill_during(gateway, images, threshold):
         assert reached.wait(60), f"only {received} of {threshold} bytes came"
         gateway.kill()
         results = [each.result() for each in running]
-    for image, found in zip(images, results):
+    for image, found in zip(images, results, strict=True):
         if found and found.is_complete:
             assert found.body == image.stored.checksum()
     return any(found is None or not found.is_complete for found in results)

@@ -1,13 +1,14 @@
-"""Archives that break off, lie and stall: the client gets a status or a closed connection, and nothing wrong is cached."""
+"""Archives that break off, lie and stall: a status or a closed connection, and nothing wrong in the cache."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from bed import images
 from bed.client import AS_STORED, only_part, transfer, wado_query
-from bed.lab import BACKEND
+from bed.lab import BACKEND, Lab
 
 MIB = 1 << 20
 
@@ -143,8 +144,6 @@ WAYS = {
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """One lab for all the ways; each way has instances of its own, so that what one leaves behind helps no other."""
-    from bed.lab import Lab
-
     with Lab(tmp_path_factory.mktemp("hostile-backend")) as lab:
         lab.other = lab.small("another instance of the series", front="uri")
         lab.small("another instance of the series", front="rs")
@@ -181,8 +180,7 @@ def test_a_bad_answer_is_neither_served_nor_kept(shared, way, front, asked_as):
     assert good.status_code == 200, good.text
     body = only_part(good).body if asked_as == "rs" else good.content
     assert body == image.data
-    # Asked on the other protocol before, it may be in the cache by now: what is served is right, and that is what counts.
-    assert good.headers["X-Cache"].split()[0].rstrip(",;") in {"miss", "hit", "derived"}
+    assert good.headers["X-Cache"].startswith("miss"), "nothing of it was kept"
     assert gateway.purge_request(image.study, image.series).ok
 
 
@@ -244,7 +242,10 @@ def test_another_study_in_a_collection_is_stopped(lab):
     gateway = lab.gateway()
     seen = []
     answer = requests.get(
-        f"{gateway.dicomweb}/studies/{image.study}/series/{image.series}", headers={"Accept": AS_STORED}, stream=True, timeout=10
+        f"{gateway.dicomweb}/studies/{image.study}/series/{image.series}",
+        headers={"Accept": AS_STORED},
+        stream=True,
+        timeout=10,
     )
     try:
         for piece in answer.iter_content(4096):
@@ -304,8 +305,6 @@ def test_a_drip_is_not_a_stall(lab):
 def test_the_connection_limit_of_a_backend_is_its_limit(lab):
     stored = [lab.small(f"image {number}", front="uri") for number in range(24)]
     gateway = lab.gateway(backend={"max_connections": 3})
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(24) as pool:
         found = list(pool.map(lambda image: transfer(*asked(gateway, image, "uri")), stored))
     assert [each.body for each in found] == [image.stored.checksum() for image in stored]

@@ -64,7 +64,11 @@ class Scene:
 
     def study(self, study=None, subject="p1", address=None, identifier="s1"):
         """The ImagingStudy and Endpoint that a well-behaved server would answer."""
-        series = {"uid": self.image.series, "modality": "CT", "instances": [(self.image.instance, self.image.sop_class)]}
+        series = {
+            "uid": self.image.series,
+            "modality": "CT",
+            "instances": [(self.image.instance, self.image.sop_class)],
+        }
         return [
             fhir.imaging_study(identifier, study or self.image.study, subject, [series], ["e1"]),
             fhir.endpoint("e1", "dicom-wado-rs", address or self.archive.wado_rs),
@@ -180,7 +184,18 @@ def test_the_study_on_a_later_page(scene):
         b'{"resourceType":"Patient"}',
         b"<html>Please log in</html>",
     ],
-    ids=["bytes", "brackets", "braces", "no end", "nothing", "null", "a string", "wrong type", "another resource", "html"],
+    ids=[
+        "bytes",
+        "brackets",
+        "braces",
+        "no end",
+        "nothing",
+        "null",
+        "a string",
+        "wrong type",
+        "another resource",
+        "html",
+    ],
 )
 def test_junk(scene, junk):
     scene.start(lambda request, conversation: conversation.respond(200, FHIR_JSON, junk))
@@ -263,7 +278,10 @@ def test_statuses_have_their_own_answers(scene, study_status, endpoint_status, e
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
 def test_errors_of_the_fhir_server(scene, status):
-    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception", "diagnostics": "SECRET"}]}
+    outcome = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "exception", "diagnostics": "SECRET"}],
+    }
     scene.start(lambda request, conversation: conversation.respond(status, FHIR_JSON, json.dumps(outcome).encode()))
     answer = scene.ask()
     assert answer.status_code in (502, 503, 504), answer.text

@@ -51,8 +51,14 @@ AMBIGUOUS = {
     "a length in other digits": (get("Content-Length: ٣".encode(), body=b"abc"), 400),
     # Transfer-Encoding
     "both framings": (get(b"Content-Length: 5", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
-    "both framings, the other way round": (get(b"Transfer-Encoding: chunked", b"Content-Length: 5", body=b"0\r\n\r\n"), 400),
-    "two transfer encodings": (get(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
+    "both framings, reversed": (
+        get(b"Transfer-Encoding: chunked", b"Content-Length: 5", body=b"0\r\n\r\n"),
+        400,
+    ),
+    "two transfer encodings": (
+        get(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+        400,
+    ),
     "chunked, but not last": (get(b"Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"), 400),
     "chunked twice": (get(b"Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"), 400),
     "an unknown coding": (get(b"Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), 501),
@@ -152,7 +158,8 @@ WELL_FORMED = {
     "absolute form": (get(b"Connection: close", target=b"http://127.0.0.1/nothing"), [404]),
     "a body that nobody reads": (get(b"Content-Length: 3", body=b"abc") + get(b"Connection: close"), [404, 404]),
     "a chunked body": (
-        get(b"Transfer-Encoding: chunked", body=b"3;ext=1\r\nabc\r\n0\r\nTrailer: x\r\n\r\n") + get(b"Connection: close"),
+        get(b"Transfer-Encoding: chunked", body=b"3;ext=1\r\nabc\r\n0\r\nTrailer: x\r\n\r\n")
+        + get(b"Connection: close"),
         [404, 404],
     ),
 }

@@ -77,5 +77,7 @@ def test_a_large_metadata_document_is_rewritten_as_a_stream(lab, tell):
     assert found.status == 200 and found.is_complete
     difference = len(gateway.dicomweb) - len(lab.archive.wado_rs)
     assert abs(found.length - (total + 2 + 10000 * difference)) <= 10002, "only URLs changed"
-    tell(f"metadata: {total / 1e6:.0f} MB in {found.seconds:.1f} s, {before / MIB:.1f} to {peak / MIB:.1f} MiB resident")
+    tell(
+        f"metadata: {total / 1e6:.0f} MB in {found.seconds:.1f} s, {before / MIB:.1f} to {peak / MIB:.1f} MiB resident"
+    )
     assert peak < LIMIT

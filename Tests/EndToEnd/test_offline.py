@@ -17,7 +17,8 @@ def requests_before(hospital):
     root = hospital.gateway.dicomweb
     ct = next(image for image in hospital.rs.whole_studies if image.study == CT_STUDY)
     plain = next(
-        image for image in hospital.uri.whole_studies
+        image
+        for image in hospital.uri.whole_studies
         if image.has_pixels and image.frames == 1 and image.transfer_syntax == "1.2.840.10008.1.2.1"
     )
     yield root + ct.path, AS_STORED
@@ -87,7 +88,12 @@ def test_what_was_not_fetched_names_the_backend(closed):
 
 
 def test_an_unknown_study_names_the_directory(closed):
-    refused(f"{closed.gateway.dicomweb}/studies/1.2.3.4/series/1.2.3.5/instances/1.2.3.6", ["hospital-fhir"], addresses(closed), 10)
+    refused(
+        f"{closed.gateway.dicomweb}/studies/1.2.3.4/series/1.2.3.5/instances/1.2.3.6",
+        ["hospital-fhir"],
+        addresses(closed),
+        10,
+    )
 
 
 def test_a_hanging_archive_is_given_the_configured_time(hospital, tmp_path):

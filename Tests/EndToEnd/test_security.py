@@ -43,8 +43,18 @@ class TestAccess:
 
     @pytest.mark.parametrize(
         "field",
-        ["Bearer wrong", "Bearer", "Bearer ", "Basic token-of-anna", "token-of-anna", "Bearer token-of-ann", "Bearer anna",
-         "Bearer token-of-annaa", "Bearer #", "Bearer anna token-of-anna"],
+        [
+            "Bearer wrong",
+            "Bearer",
+            "Bearer ",
+            "Basic token-of-anna",
+            "token-of-anna",
+            "Bearer token-of-ann",
+            "Bearer anna",
+            "Bearer token-of-annaa",
+            "Bearer #",
+            "Bearer anna token-of-anna",
+        ],
     )
     def test_with_a_wrong_one(self, guarded, field):
         assert get(self.gateway.dicomweb + self.image.path, Authorization=field).status_code == 401
@@ -124,7 +134,9 @@ class TestOrigins:
         assert self.root(gateway, described.url) == gateway.origin
         assert self.root(gateway, described.url, Host="localhost:1234") == "http://localhost:1234"
 
-    @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.2", "[::2]"])
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.2", "[::2]"]
+    )
     def test_hosts_that_are_not_allowed(self, described, host):
         answer = get(described.gateway().origin + described.url, Host=host)
         assert answer.status_code in (400, 403, 421)
@@ -511,5 +523,7 @@ class TestAdministration:
 
     def test_the_front_door_has_no_administration(self, kept):
         for path in (b"/healthz", b"/cache/stats", b"/explain/1.2.3", b"/metrics"):
-            answer = exchange(self.gateway.port, b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            answer = exchange(
+                self.gateway.port, b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+            )
             assert statuses(answer) == [404]

@@ -19,14 +19,16 @@ def ask(gateway, path, accept=None):
     return requests.get(gateway.origin + path, headers=fields, timeout=20)
 
 
-# CLIENTS.md, section 1.
+# As read off the viewers' sources.
 FRAME_ACCEPTS = {
     "OHIF": 'multipart/related; type="application/octet-stream"; transfer-syntax="*"',
     "OHIF without quotation": "multipart/related; type=application/octet-stream; transfer-syntax=*",
-    "OHIF with two syntaxes": 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1; transfer-syntax=*',
+    "OHIF with two syntaxes": (
+        f'multipart/related; type="application/octet-stream"; transfer-syntax={EXPLICIT}; transfer-syntax=*'
+    ),
     "cornerstone": "multipart/related; type=application/octet-stream; transfer-syntax=*",
     "dicomweb-client": 'multipart/related; type="*/*"',
-    "Slim": "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*",
+    "Slim": 'multipart/related; type="application/octet-stream"; transfer-syntax=*',
     "a browser": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
     "anything": "*/*",
     "nothing": None,

@@ -1,4 +1,4 @@
-"""`python -m bed up|down|run`: a bed for a person. `up` leaves it running in the background, `run` stays in front of it."""
+"""`python -m bed up|down|run`: a bed for a person. `up` leaves it in the background, `run` stays in front of it."""
 
 import argparse
 import json

@@ -91,8 +91,10 @@ class Transfer:
 
 
 def transfer(url, fields=None, timeout=120, on_bytes=None):
-    """GETs a URL and keeps only the body's checksum. `on_bytes(total)` is called as it grows and may end it by returning
-    False."""
+    """GETs a URL and keeps only the body's checksum.
+
+    `on_bytes(total)` is called as the body grows, and may end it by returning False.
+    """
     started = time.monotonic()
     parts_of_url = urlsplit(url)
     connection = HTTPConnection(parts_of_url.hostname, parts_of_url.port, timeout=timeout)

@@ -104,7 +104,7 @@ class Gateway(Server):
             return False
 
     def purge_request(self, study, series=None, **fields):
-        """Asks the admin listener to forget a study or series, with the given fields in place of the right ones (None: without)."""
+        """Asks the admin listener to forget a study or series. `fields` replace the right ones; None leaves one off."""
         right = {"Authorization": f"Bearer {self.admin_token}", "Origin": self.admin}
         path = f"/cache/studies/{study}" + (f"/series/{series}" if series else "")
         return requests.delete(self.admin + path, headers={**right, **fields}, timeout=10)

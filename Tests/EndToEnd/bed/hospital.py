@@ -98,7 +98,9 @@ class Hospital:
             if self.rs.archive.store(image.data):
                 self.rs.whole_studies.append(image)
         for image in images.per_transfer_syntax(self.rs.whole_studies, most=3):
-            self._store_copy(self.uri, image, study=images.uid("uri study", image.source), patient=image.patient or "ANON")
+            self._store_copy(
+                self.uri, image, study=images.uid("uri study", image.source), patient=image.patient or "ANON"
+            )
         # The first series of either archive is the smallest image of a transfer syntax, and so on.
         for holdings in (self.rs, self.uri):
             for image in images.per_transfer_syntax(self.rs.whole_studies, most=1):

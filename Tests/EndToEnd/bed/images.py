@@ -89,7 +89,9 @@ def pydicom_files():
     """Every parseable file that pydicom and pydicom-data ship, each under a SOP Instance UID of its own."""
     folders = [Path(pydicom.data.__file__).parent / "test_files", Path(data_store.__path__[0]) / "data"]
     images, instances, patients = [], set(), {}
-    for path in sorted((path for folder in folders for path in folder.rglob("*") if path.is_file()), key=lambda p: p.name):
+    for path in sorted(
+        (path for folder in folders for path in folder.rglob("*") if path.is_file()), key=lambda p: p.name
+    ):
         image = read(path.read_bytes(), path.name)
         if image is None:
             continue

@@ -16,8 +16,7 @@ _given = set()
 
 
 def free_port(preferred=0):
-    """A port of 127.0.0.1 that nothing listens on, and that this process has not given away before: `preferred` if it is
-    free."""
+    """A port of 127.0.0.1 that nothing listens on, and that was not given away before; `preferred` if it is free."""
     if preferred and preferred not in _given:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,7 +36,7 @@ def free_port(preferred=0):
 
 
 def wait_until(condition, within, what):
-    """Polls until `condition()` is true and answers its value; raises TimeoutError with `what` after `within` seconds."""
+    """Polls until `condition()` is true and answers its value; TimeoutError, saying `what`, after `within` seconds."""
     end = time.monotonic() + within
     pause = 0.002
     while True:

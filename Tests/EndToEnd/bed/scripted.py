@@ -66,7 +66,9 @@ class Conversation:
     def start_tls(self, context):
         try:
             self._connection = context.wrap_socket(self._connection, server_side=True)
-        except OSError as error:  # ssl.SSLError is one: the gateway didn't like the certificate, or we didn't like its own
+        except (
+            OSError
+        ) as error:  # ssl.SSLError is one: the gateway didn't like the certificate, or we didn't like its own
             raise PeerGone from error
 
     def send(self, data):
@@ -110,7 +112,7 @@ class Conversation:
 
 
 class ScriptedServer:
-    """Answers each request by `script(request, conversation)`, one thread a connection, and remembers what was asked."""
+    """Answers each request by `script(request, conversation)`, a thread a connection, and remembers what was asked."""
 
     def __init__(self, script=None, tls=None):
         self.script = script
@@ -152,7 +154,9 @@ class ScriptedServer:
         return sum(part in request.target for request in list(self.requests))
 
     def wait_for_requests(self, number, part="", within=10):
-        wait_until(lambda: self.count(part) >= number, within, lambda: f"{number} requests with {part!r}: {self.requests}")
+        wait_until(
+            lambda: self.count(part) >= number, within, lambda: f"{number} requests with {part!r}: {self.requests}"
+        )
 
     def _accept(self):
         while True:
