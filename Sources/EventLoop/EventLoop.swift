@@ -223,10 +223,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
             return (inbox.jobs, inbox.bodies, inbox.isStopping)
         }
         for body in bodies { body() }
-        for job in jobs {
-            unsafe job.runSynchronously(
-                isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-        }
+        // As a task executor, not as a serial one: otherwise each call of an async function would count as leaving the
+        // serial executor, and go through the inbox.
+        for job in jobs { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
         return isStopping
     }
 }

@@ -52,4 +52,22 @@ import Testing
             }
         }
     }
+
+    @Test func callOfAnAsyncFunctionStaysInTheTurn() async throws {
+        let group = try EventLoopGroup(count: 1)
+        defer { group.stop() }
+        let loop = group.loops[0]
+        let stayed = await withCheckedContinuation { continuation in
+            loop.spawn {
+                let turnIsOver = Atomic(false)
+                loop.execute { turnIsOver.store(true, ordering: .relaxed) }
+                await pass()
+                continuation.resume(returning: !turnIsOver.load(ordering: .relaxed))
+            }
+        }
+        #expect(stayed)
+    }
 }
+
+/// Async, and never suspends.
+@inline(never) private func pass() async {}
