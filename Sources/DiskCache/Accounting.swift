@@ -256,7 +256,7 @@ final class Accounting: Sendable {
         log("cache accounting: \(error); it is rebuilt from the files")
         box.isTrusted = false
         box.store = nil
-        for suffix in ["", "-wal", "-shm"] { directory.root.removeFile(FileName(Self.fileName + suffix)) }
+        for suffix in ["", "-wal", "-shm"] { directory.removeRootEntry(FileName(Self.fileName + suffix)) }
         do throws(SQLiteError) {
             box.store = try makeStore()
         } catch {

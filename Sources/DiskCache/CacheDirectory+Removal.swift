@@ -50,6 +50,11 @@ extension CacheDirectory {
         return nil
     }
 
+    /// Deletes something that stands in the root, whatever it is.
+    func removeRootEntry(_ name: FileName) {
+        if let name = moveToTrash(name, of: root) { deleteTrash(name) }
+    }
+
     private func moveToTrash(_ name: FileName, of parent: Descriptor) -> FileName? {
         let newName = FileName.unique()
         return (try? parent.rename(name, to: trash, as: newName)) != nil ? newName : nil

@@ -81,6 +81,9 @@ package final class DiskCache: Sendable {
         }
     }
 
+    /// Writes what the accounting has gathered; it does so by itself within about a second.
+    package func flushAccounting() async { await workers.run { self.accounting.flush() } }
+
     // MARK: Looking up
 
     /// An object whose descriptor is open; never suspends, never touches the disk.

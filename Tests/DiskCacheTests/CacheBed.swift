@@ -12,11 +12,11 @@ final class CacheBed: Sendable {
     let workers = WorkerPool(threads: 3)
     let loops: EventLoopGroup
     let lines = Mutex<[String]>([])
-    /// Seconds since 1970, moved by the tests.
-    let time = Atomic<Int64>(1_790_000_000)
+    /// Seconds since 1970, moved by the tests; it begins now, since files bear the machine's own times.
+    let time = Atomic<Int64>(Int64(Date().timeIntervalSince1970))
 
     init(loops count: Int = 2) throws {
-        path = NSTemporaryDirectory() + "/wadogate-cache-" + UUID().uuidString
+        path = NSTemporaryDirectory() + "wadogate-cache-" + UUID().uuidString
         loops = try EventLoopGroup(count: count)
     }
 
@@ -72,6 +72,9 @@ final class CacheBed: Sendable {
         }
     }
 
+    /// Lets the accounting write what it has, so that the next use of an object is noted anew.
+    func nextBatch(of cache: DiskCache) async { await cache.flushAccounting() }
+
     /// The file of an object.
     func file(of key: ObjectKey) -> String { path + "/objects/" + ObjectPath(key).string }
 }
@@ -105,15 +108,22 @@ func key(study: Int = 1, series: Int = 1, instance: Int = 1, _ object: ObjectCla
 
 let description = ObjectDescription(mediaType: "application/dicom", backend: "pacs")
 
-/// Bytes that differ from any other seed's.
+/// Bytes that differ from any other seed's, and in each of their pages.
 func body(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
-    return (0..<count).map { _ in
+    var page = (0..<4096).map { _ in
         state ^= state << 13
         state ^= state >> 7
         state ^= state << 17
         return UInt8(truncatingIfNeeded: state >> 32)
     }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count + 4096)
+    while bytes.count < count {
+        bytes += page
+        page[bytes.count / 4096 % 4096] &+= 1
+    }
+    return Array(bytes[..<count])
 }
 
 struct Unexpected: Error { let what: String }
