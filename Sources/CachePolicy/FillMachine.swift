@@ -1,5 +1,7 @@
 // The life of one fill: who may do what when, and who is to be woken. Pure: no file, no lock, no continuation.
 
+package import DICOM
+
 /// The states of a fill, and those that wait for it.
 ///
 ///     state      begin    admit, wrote   seal     finish    fail      next
@@ -88,9 +90,10 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     }
 
     /// What is only known at the end, before ``seal()``.
-    package mutating func amend(placeholders: Int) {
+    package mutating func amend(placeholders: Int, facts: InstanceFacts) {
         guard case .growing(var description, let written) = phase else { return }
         description.placeholders = placeholders
+        description.facts = facts
         phase = .growing(description, written: written)
     }
 

@@ -37,7 +37,9 @@ package struct ObjectHeader: Hashable, Sendable {
     /// Where the body of an object with this key and description begins, whatever its length, placeholders and time of
     /// storing become; nil when the header would exceed ``ObjectLayout/headerLimit``: such an object can't be stored.
     package static func bodyOffset(for key: ObjectKey, _ description: ObjectDescription) -> Int64? {
-        let size = ObjectHeader(key: key, description: description).encoded().count
+        // A metadata document tells the facts only at its end, when the body has its place already.
+        let reserve = description.facts == nil ? factsSize : 0
+        let size = ObjectHeader(key: key, description: description).encoded().count + reserve
         guard size <= ObjectLayout.headerLimit else { return nil }
         return Int64((size + ObjectLayout.pageSize - 1) / ObjectLayout.pageSize * ObjectLayout.pageSize)
     }
@@ -46,6 +48,8 @@ package struct ObjectHeader: Hashable, Sendable {
     static let version: UInt32 = 1
     static let prefixSize = 48
     static let fieldLimit = 64
+    /// Eight tagged fields, none longer than a UID.
+    static let factsSize = 8 * (6 + 64)
 }
 
 /// Why the bytes at the beginning of a file are no header, or not the one that was asked for.

@@ -1,5 +1,6 @@
 // A fill under way as its filler drives it: bytes into the file, hashed as they go, and who is woken for them.
 import CachePolicy
+import DICOM
 import EventLoop
 import Synchronization
 
@@ -65,8 +66,8 @@ extension Fill {
         return sealed
     }
 
-    func amend(placeholders: Int) {
-        state.withLock { $0.machine.amend(placeholders: placeholders) }
+    func amend(placeholders: Int, facts: InstanceFacts) {
+        state.withLock { $0.machine.amend(placeholders: placeholders, facts: facts) }
     }
 
     func finish(_ object: StoredObject) {

@@ -1,5 +1,6 @@
 // The licence, and the duty, to fill one object.
 package import CachePolicy
+package import DICOM
 import EventLoop
 import Synchronization
 
@@ -62,8 +63,10 @@ package final class FillWriter: Sendable {
         }
     }
 
-    /// Changes what can only be known at the end (the number of placeholders), before ``commit()``.
-    package func amend(placeholders: Int) { fill.amend(placeholders: placeholders) }
+    /// Adds what a metadata document tells only at its end, before ``commit()``.
+    package func amend(placeholders: Int, facts: InstanceFacts) {
+        fill.amend(placeholders: placeholders, facts: facts)
+    }
 
     /// Checks the announced length, makes the bytes durable and publishes them if the series' generation is still the one
     /// it began with. An object that stands there already stays. Followers may finish before this returns.

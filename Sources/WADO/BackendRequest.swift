@@ -65,7 +65,7 @@ extension BackendRequest {
             try self.init(
                 uri: object, of: target, rendering: rendering, base: base, abilities: abilities, facts: facts)
         default:
-            throw WADOError(status: 501, message: "An endpoint of type \(type.code) cannot be asked for images.")
+            throw Self.refusal(of: object, by: type) ?? WADOError(status: 501, message: "Not translated.")
         }
     }
 
@@ -148,10 +148,26 @@ extension BackendRequest {
             query += try Self.pictureQuery(frame: frame, rendering: rendering, abilities: abilities, facts: facts)
             self.init(url: base.merging(query: query), accept: type, answer: .picture)
         case .frame, .bulk, .metadata, .thumbnail:
-            throw WADOError(
+            throw Self.refusal(of: object, by: .wadoURI) ?? WADOError(status: 501, message: "Not translated.")
+        }
+    }
+
+    /// Why an endpoint of this type cannot be asked for an object of this class at all; nil when it can.
+    package static func refusal(of object: ObjectClass, by type: ConnectionType) -> WADOError? {
+        switch (type, object) {
+        case (.wadoRS, _), (.wadoURI, .instance), (.wadoURI, .rendered), (.archive, .instance): return nil
+        case (.wadoURI, _):
+            return WADOError(
                 status: 501,
                 message: "This series lies on an archive that speaks only WADO-URI, and \(object.word) requests are "
                     + "not translated for such archives yet. Ask for the instance instead.")
+        case (.archive, _):
+            return WADOError(
+                status: 501,
+                message: "The embedded archive delivers instances; \(object.word) requests are not answered from it "
+                    + "yet. Ask for the instance instead.")
+        default:
+            return WADOError(status: 501, message: "An endpoint of type \(type.code) cannot be asked for images.")
         }
     }
 

@@ -27,9 +27,12 @@ struct Negotiation {
         for range in ranges {
             guard let (type, envelope) = Self.root(of: range, default: "application/dicom") else { continue }
             switch type {
-            case "application/dicom": syntaxes.add(Self.syntaxes(of: range) ?? [Self.defaultSyntax], envelope)
-            // Whoever takes anything takes it as stored, too, where it can't be had otherwise.
-            case "*/*", "application/*": syntaxes.add(Self.syntaxes(of: range) ?? [Self.defaultSyntax, "*"], envelope)
+            // Where no syntax is named, Explicit VR Little Endian is meant; where that can't be had, the object as it is
+            // stored, its syntax named, serves better than a refusal.
+            case "application/dicom": syntaxes.add(Self.syntaxes(of: range) ?? [Self.defaultSyntax, "*"], envelope)
+            // Anything means the resource's default, and that is multipart (PS3.18 Table 10.4.4-1).
+            case "*/*", "application/*":
+                syntaxes.add(Self.syntaxes(of: range) ?? [Self.defaultSyntax, "*"], .multipart)
             default: continue
             }
         }
@@ -79,7 +82,7 @@ struct Negotiation {
                     asked.map { Self.bulkTypes("*/*", $0) }
                         ?? Self.bulkTypes("application/octet-stream", [Self.defaultSyntax])
                         + Self.bulkTypes("*/*", ["*"]),
-                    envelope)
+                    .multipart)
             case "application/octet-stream": types.add(Self.bulkTypes(type, asked ?? [Self.defaultSyntax]), envelope)
             case "image/*", "video/*": types.add(Self.bulkTypes(type, asked ?? ["*"]), envelope)
             default:

@@ -19,14 +19,14 @@ struct WADOURIQuery {
         }
         let wantsAnonymized = try query.word("anonymize", of: ["yes"]) != nil
         try query.checkCharset(isText: false)
-        let syntax = try query.transferSyntax()
+        let syntaxes = try query.transferSyntaxes()
         var warnings: [String] = []
         let rendering = try query.wadoURIRendering(warnings: &warnings)
         let frame = try query.number("frameNumber", in: 1...999_999_999)
         if frame != nil, rendering.presentation != nil {
             throw .parameters("The parameter \"frameNumber\" cannot be combined with \"presentationUID\".")
         }
-        let representation = try Self.representation(query, accept: accept, syntax: syntax)
+        let representation = try Self.representation(query, accept: accept, syntaxes: syntaxes)
         if case .dataSets = representation { try query.checkThatNothingIsRendered() }
         var resource = RetrieveRequest.Resource.dataSets
         if case .rendered = representation { resource = .rendered(frames: frame.map { [$0] }) }
@@ -38,9 +38,9 @@ struct WADOURIQuery {
 
     /// contentType alone decides where it is given; else the Accept field, where `*/*` means a picture (§9.3).
     private static func representation(
-        _ query: QueryItems, accept: [String], syntax: String
+        _ query: QueryItems, accept: [String], syntaxes: [String]
     ) throws(WADOError) -> Representation {
-        let dataSet = Representation.dataSets(syntaxes: [syntax], envelope: .single)
+        let dataSet = Representation.dataSets(syntaxes: syntaxes, envelope: .single)
         guard let text = try query.value("contentType") else {
             for entry in Accept(accept).entries where entry.weight > 0 {
                 if entry.range.type == "application/dicom" { return dataSet }
@@ -92,12 +92,14 @@ extension QueryItems {
     }
 
     /// "*" or a UID; Explicit VR Little Endian when absent (§9.4.1.2.4).
-    fileprivate func transferSyntax() throws(WADOError) -> String {
-        guard let text = try value("transferSyntax") else { return "1.2.840.10008.1.2.1" }
+    ///
+    /// As with WADO-RS, an object that can't be had in the default syntax is sent as it is stored.
+    fileprivate func transferSyntaxes() throws(WADOError) -> [String] {
+        guard let text = try value("transferSyntax") else { return ["1.2.840.10008.1.2.1", "*"] }
         guard text == "*" || UID(text) != nil else {
             throw .parameter("transferSyntax", text, mustBe: "a transfer syntax UID or *")
         }
-        return text
+        return [text]
     }
 
     /// A DICOM object can't be cropped, scaled or windowed: what asks for that must not be ignored. `imageQuality` and

@@ -1,4 +1,5 @@
 import CachePolicy
+import DICOM
 import Testing
 
 @Suite struct FillMachineTests {
@@ -131,13 +132,16 @@ import Testing
     @Test func placeholdersAreAmendedUntilTheEnd() throws {
         var machine = Machine(limit: 10)
         try growing(&machine)
-        machine.amend(placeholders: 3)
+        let uid = try #require(UID("1.2.3"))
+        let facts = InstanceFacts(study: uid, series: uid, instance: uid, rows: 512)
+        machine.amend(placeholders: 3, facts: facts)
         _ = try machine.seal()
-        machine.amend(placeholders: 9)
+        machine.amend(placeholders: 9, facts: InstanceFacts(study: uid, series: uid, instance: uid))
         guard case .sealed(let sealed, length: 0) = machine.phase else {
             Issue.record("not sealed")
             return
         }
         #expect(sealed.placeholders == 3)
+        #expect(sealed.facts == facts)
     }
 }

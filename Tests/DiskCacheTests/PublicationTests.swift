@@ -19,13 +19,19 @@ import Testing
         for begin in stride(from: 0, to: length, by: 100_000) {
             try await writer.append(Array(body[begin..<min(begin + 100_000, length)]))
         }
-        writer.amend(placeholders: 3)
+        // As long as facts can be: the body must not be in their way.
+        let longest = try #require(UID(String(repeating: "1", count: 64)))
+        let facts = InstanceFacts(
+            study: longest, series: longest, instance: longest, sopClass: longest, transferSyntax: longest, rows: .max,
+            columns: .max, numberOfFrames: .max)
+        writer.amend(placeholders: 3, facts: facts)
         try await writer.commit()
 
         let object = try await cache.hit(key)
         #expect(try await object.bytes() == body)
         #expect(object.length == Int64(length))
         #expect(object.description.placeholders == 3)
+        #expect(object.description.facts == facts)
         #expect(object.description.storedAt == bed.time.load(ordering: .relaxed))
         #expect(object.isVerified(0..<Int64(length)))
         #expect(bed.files("fills") == [] && bed.files("trash") == [])

@@ -1,0 +1,35 @@
+// The short way: a hit whose record, descriptor and pages are at hand is answered on the loop, without a task.
+import CachePolicy
+import DiskCache
+import HTTP
+import StudyDirectory
+import WADO
+
+extension Gateway {
+    /// Answers at once when nothing has to be waited for.
+    ///
+    /// - Returns: false when the long way must be taken.
+    /// - Throws: ``Problem`` when the principal may not see the study or its record's status forbids.
+    func deliverAtOnce(_ request: RetrieveRequest, _ context: RequestContext) throws(Problem) -> Bool {
+        guard let study = request.study, let series = request.series, let instance = request.instance,
+            let objects = request.objects, objects.count == 1, let resolution = directory.cached(study)
+        else { return false }
+        try authorize(context.principal, resolution.record)
+        try Self.checkStatus(of: resolution.record)
+        let target = InstanceTarget(study: study, series: series, instance: instance)
+        for variant in objects[0] + [objects[0].first?.asStored].compactMap({ $0 }) {
+            guard let object = cache.openCached(key(variant, of: target)) else { continue }
+            let description = object.description
+            guard
+                request.representation.accepts(
+                    mediaType: description.mediaType, transferSyntax: description.transferSyntax)
+            else { continue }
+            let answer = compose([.stored(object, .hit)], of: target, request, context)
+            guard let (head, body) = whole(answer, context) else { return false }
+            context.entry.backend = description.backend
+            context.respond(head, body: body)
+            return true
+        }
+        return false
+    }
+}

@@ -1,0 +1,308 @@
+// Fetches one object from the endpoints that may have it, checks it, and writes it into the cache while it arrives.
+import CachePolicy
+import DICOM
+import DiskCache
+import EventLoop
+import FHIR
+import HTTP
+import StudyDirectory
+import Upstream
+import WADO
+
+/// One fill: it belongs to the cache and ends on its own, whoever listens.
+///
+/// Unchecked because it runs as one task on one loop.
+final class Filler: @unchecked Sendable {
+    let gateway: Gateway
+    let writer: FillWriter
+    let object: ObjectClass
+    let target: InstanceTarget
+    let choice: EndpointChoice
+    let rendering: RenderingParameters
+    let loop: EventLoop
+    /// Only of a private fill.
+    let clientAuthorization: String?
+    private var hasBegun = false
+
+    init(
+        gateway: Gateway, writer: FillWriter, object: ObjectClass, target: InstanceTarget, choice: EndpointChoice,
+        rendering: RenderingParameters, loop: EventLoop, clientAuthorization: String?
+    ) {
+        self.gateway = gateway
+        self.writer = writer
+        self.object = object
+        self.target = target
+        self.choice = choice
+        self.rendering = rendering
+        self.loop = loop
+        self.clientAuthorization = clientAuthorization
+    }
+
+    /// Tries the endpoints in order until one has begun to deliver.
+    func run() async {
+        do throws(Problem) {
+            try await fillFromFirstAble()
+            do { try await writer.commit() } catch { throw Problem(error) }
+        } catch {
+            writer.fail(FillFailure(error))
+        }
+    }
+
+    private func fillFromFirstAble() async throws(Problem) {
+        var problems: [Problem] = []
+        for candidate in choice.candidates {
+            do throws(Problem) {
+                return try await fill(from: candidate)
+            } catch {
+                problems.append(error)
+                guard error.allowsNextEndpoint, !hasBegun else { throw Problem(oneOf: problems) }
+            }
+        }
+        throw problems.isEmpty ? Problem(choice.refusal) : Problem(oneOf: problems)
+    }
+
+    private func fill(from candidate: EndpointChoice.Candidate) async throws(Problem) {
+        guard let base = candidate.base else { return try await fill(fromArchive: candidate.endpoint.address) }
+        let backend = try gateway.permitted(base)
+        let request = try await backendRequest(to: candidate, base: base, backend: backend)
+        let response = try await gateway.get(request, on: loop, clientAuthorization: clientAuthorization)
+        guard response.head.status == 200 else {
+            throw Problem(backendStatus: response.head.status, backend: backend.name, asking: object.noun)
+        }
+        let body = UpstreamBody(response)
+        switch request.answer {
+        case .json:
+            try await fillMetadata(from: body, base: base, document: response.url, backend: backend.name)
+        case .xml:
+            let parts = PartSource(body: body, fields: response.head.fields, backend: backend.name)
+            try await fillXML(from: parts, base: base, document: response.url, backend: backend.name)
+        case .dataSet, .payload, .picture:
+            let parts = PartSource(body: body, fields: response.head.fields, backend: backend.name)
+            try await fillOnePart(of: parts, as: request.answer, backend: backend.name)
+        }
+    }
+
+    private func backendRequest(
+        to candidate: EndpointChoice.Candidate, base: HTTPURL, backend: Backend
+    ) async throws(Problem) -> BackendRequest {
+        if case .bulk(let tail) = object, tail.hasPrefix("bulkdata/~") {
+            guard let url = gateway.bulkTokens.url(in: tail, of: target) else {
+                throw Problem(status: 404, "This bulk data reference was not made by this gateway for this instance.")
+            }
+            return BackendRequest(url: url, accept: "*/*", answer: .payload)
+        }
+        do {
+            return try BackendRequest(
+                for: object, of: target, rendering: rendering, from: candidate.type, base: base,
+                abilities: gateway.settings.abilities[backend.name] ?? [],
+                facts: object.isPicture ? await gateway.cachedFacts(of: target) : nil)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private func fill(fromArchive archive: String) async throws(Problem) {
+        if let refusal = BackendRequest.refusal(of: object, by: .archive) { throw Problem(refusal) }
+        guard
+            let path = gateway.directory.archiveFile(
+                archive: archive, study: target.study, series: target.series, instance: target.instance)
+        else {
+            var problem = Problem(status: 404, "Archive \(archive) has no such instance.", backend: archive)
+            problem.allowsNextEndpoint = true
+            throw problem
+        }
+        let file = try await FileBody(path: path, archive: archive, workers: gateway.workers)
+        var fields = HTTPFields()
+        fields.append("Content-Type", "application/dicom")
+        fields.append("Content-Length", "\(file.length)")
+        try await fillOnePart(
+            of: PartSource(body: file, fields: fields, backend: archive), as: .dataSet, backend: archive)
+    }
+
+    // MARK: What arrives
+
+    private func fillOnePart(
+        of parts: PartSource, as answer: BackendRequest.Answer, backend: String
+    ) async throws(Problem) {
+        guard let fields = try await parts.nextPart() else {
+            throw .badBody(from: backend, "an answer without any part")
+        }
+        var inspector = BodyInspector(object: object, target: target, answer: answer, fields: fields, backend: backend)
+        var held: [UInt8] = []
+        var length: Int64 = 0
+        while let piece = try await parts.nextBytes() {
+            length += Int64(piece.count)
+            if hasBegun {
+                try await append(piece)
+                continue
+            }
+            held += piece
+            if let description = try inspector.inspect(piece) {
+                try await begin(description, expecting: inspector.expectedLength)
+                try await append(held)
+                held = []
+            }
+        }
+        if length == 0 { throw .badBody(from: backend, "an empty body") }
+        if !hasBegun {
+            try await begin(try inspector.finish(), expecting: length)
+            try await append(held)
+        }
+        if try await parts.nextPart() != nil {
+            throw .badBody(from: backend, "several parts where one was asked for")
+        }
+    }
+
+    private func fillMetadata(
+        from body: UpstreamBody, base: HTTPURL, document: HTTPURL, backend: String
+    ) async throws(Problem) {
+        var rewriter = JSONMetadataRewriter(
+            expecting: .init(study: target.study, series: target.series, instance: target.instance), base: base,
+            document: document, token: gateway.bulkTokenMaker)
+        do {
+            while let piece = try await body.next() {
+                let rewritten = try rewriter.feed(piece)
+                if rewritten.isEmpty { continue }
+                if !hasBegun { try await begin(metadataDescription(.json, backend), expecting: nil) }
+                try await append(rewritten)
+            }
+            try endMetadata(try rewriter.finish(), backend)
+        } catch let error as RewriteError {
+            throw Problem(error, from: backend)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            throw .badBody(from: backend, "metadata that cannot be read", detail: "\(error)")
+        }
+    }
+
+    private func fillXML(
+        from parts: PartSource, base: HTTPURL, document: HTTPURL, backend: String
+    ) async throws(Problem) {
+        guard try await parts.nextPart() != nil else { throw .badBody(from: backend, "an answer without any part") }
+        var rewriter = XMLMetadataRewriter(
+            expecting: .init(study: target.study, series: target.series, instance: target.instance), base: base,
+            document: document, token: gateway.bulkTokenMaker)
+        do {
+            while let piece = try await parts.nextBytes() {
+                let rewritten = try rewriter.feed(piece)
+                if rewritten.isEmpty { continue }
+                if !hasBegun { try await begin(metadataDescription(.xml, backend), expecting: nil) }
+                try await append(rewritten)
+            }
+            try endMetadata(try rewriter.finish(), backend)
+        } catch let error as RewriteError {
+            throw Problem(error, from: backend)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            throw .badBody(from: backend, "metadata that cannot be read", detail: "\(error)")
+        }
+        if try await parts.nextPart() != nil {
+            throw .badBody(from: backend, "the metadata of several instances where one was asked for")
+        }
+    }
+
+    private func metadataDescription(_ format: ObjectClass.Format, _ backend: String) -> ObjectDescription {
+        ObjectDescription(
+            mediaType: format == .json ? "application/dicom+json" : "application/dicom+xml", backend: backend)
+    }
+
+    private func endMetadata(_ summary: JSONMetadataRewriter.Summary, _ backend: String) throws(Problem) {
+        guard summary.dataSets == 1, let facts = summary.facts else {
+            throw .badBody(from: backend, "the metadata of \(summary.dataSets) instances where one was asked for")
+        }
+        writer.amend(placeholders: summary.placeholders, facts: facts)
+    }
+
+    private func begin(_ description: ObjectDescription, expecting length: Int64?) async throws(Problem) {
+        do { try await writer.begin(description, expectedLength: length) } catch { throw Problem(error) }
+        hasBegun = true
+    }
+
+    private func append(_ bytes: [UInt8]) async throws(Problem) {
+        do { try await writer.append(bytes) } catch { throw Problem(error) }
+    }
+}
+
+extension Gateway {
+    /// The configured backend of an endpoint's address.
+    ///
+    /// - Throws: ``Problem`` 502 when the address lies on none: addresses come from data, and only configured ones are contacted.
+    func permitted(_ base: HTTPURL) throws(Problem) -> Backend {
+        if let backend = upstream.backend(for: base) { return backend }
+        var problem = Problem(
+            status: 502,
+            "The endpoint named for this series lies on no configured backend, so it is not contacted. Its operator can "
+                + "add a backend whose match covers it.", detail: "endpoint \(base)")
+        problem.allowsNextEndpoint = true
+        throw problem
+    }
+
+    func get(
+        _ request: BackendRequest, on loop: EventLoop, clientAuthorization: String?
+    ) async throws(Problem) -> UpstreamResponse {
+        var fields = HTTPFields()
+        fields.append("Accept", request.accept)
+        do {
+            return try await upstream.get(
+                UpstreamRequest(url: request.url, fields: fields, clientAuthorization: clientAuthorization), on: loop)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// Seals URLs that do not follow DICOMweb's paths; those on no configured backend are dropped.
+    var bulkTokenMaker: (HTTPURL, InstanceFacts) -> String? {
+        { [bulkTokens, upstream] url, facts in
+            guard upstream.backend(for: url) != nil else { return nil }
+            return bulkTokens.tail(
+                for: url,
+                of: InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance))
+        }
+    }
+}
+
+extension Problem {
+    /// The most telling of the failures of all endpoints: a client's mistake before a missing object, both before a fault.
+    init(oneOf problems: [Problem]) {
+        let order: [(Problem) -> Bool] = [
+            { $0.status == 406 }, { $0.status == 400 }, { $0.status >= 502 }, { $0.status == 501 }, { _ in true },
+        ]
+        for test in order {
+            if let problem = problems.first(where: test) {
+                self = problem
+                return
+            }
+        }
+        self = .unproven
+    }
+}
+
+extension ObjectClass {
+    /// The object in a sentence.
+    var noun: String {
+        switch self {
+        case .instance: "instance"
+        case .frame: "frame"
+        case .bulk: "bulk data"
+        case .metadata: "metadata"
+        case .rendered: "rendered image"
+        case .thumbnail: "thumbnail"
+        }
+    }
+
+    var frameNumber: Int? {
+        switch self {
+        case .frame(let number, _), .rendered(let number?, _, _), .thumbnail(let number?, _, _): number
+        default: nil
+        }
+    }
+
+    var isPicture: Bool {
+        switch self {
+        case .rendered, .thumbnail: true
+        default: false
+        }
+    }
+}

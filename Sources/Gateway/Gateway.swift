@@ -1,0 +1,140 @@
+// The way of a request: authorize → resolve → plan → look up → fetch → translate → deliver → account (DESIGN section 2).
+import CachePolicy
+import DICOM
+package import DiskCache
+package import EventLoop
+import FHIR
+import HTTP
+package import HTTPServer
+package import StudyDirectory
+package import Upstream
+import WADO
+
+/// Answers WADO-RS and WADO-URI requests; one for the process, called on every loop.
+package final class Gateway: RequestHandler {
+    let settings: GatewaySettings
+    let upstream: Upstream
+    let directory: StudyDirectory
+    let cache: DiskCache
+    let workers: WorkerPool
+    let grammar: WADOGrammar
+    let bulkTokens: BulkTokens
+    let tokens: BearerTokens?
+    let boundaryKey: [UInt8]
+    let trustedProxies: [AddressBlock]
+    private let log: @Sendable (RequestLogEntry) -> Void
+
+    package init(
+        settings: GatewaySettings, upstream: Upstream, directory: StudyDirectory, cache: DiskCache,
+        workers: WorkerPool, log: @escaping @Sendable (RequestLogEntry) -> Void
+    ) {
+        self.settings = settings
+        self.upstream = upstream
+        self.directory = directory
+        self.cache = cache
+        self.workers = workers
+        self.log = log
+        grammar = WADOGrammar(dicomWebRoot: settings.dicomWebRoot, wadoURIPath: settings.wadoURIPath)
+        bulkTokens = BulkTokens(secret: settings.secret)
+        boundaryKey = hmacSHA256(key: settings.secret, Array("multipart boundary".utf8))
+        if case .bearerFile(let path) = settings.access { tokens = BearerTokens(path: path) } else { tokens = nil }
+        trustedProxies = settings.trustedProxies.compactMap { AddressBlock($0) }
+    }
+
+    package func handle(_ exchange: Exchange) {
+        let context = RequestContext(exchange: exchange)
+        exchange.onEnd { end in self.account(context, end) }
+        do throws(Problem) {
+            let request = try admit(context)
+            if try deliverAtOnce(request, context) { return }
+            let task = exchange.loop.spawn { await self.serve(request, context) }
+            exchange.onCancel { task.cancel() }
+        } catch {
+            context.refuse(error)
+        }
+    }
+
+    /// Checks the host, the principal and the request's grammar.
+    private func admit(_ context: RequestContext) throws(Problem) -> RetrieveRequest {
+        let exchange = context.exchange
+        let fields = exchange.request.fields
+        let isTrusted = trustedProxies.contains { $0.contains(exchange.peer) }
+        context.origin = try BaseURL.origin(
+            settings: settings, host: fields["host"], forwarded: isTrusted ? Forwarded(fields) : nil,
+            isSecure: exchange.isSecure)
+        let request: RetrieveRequest?
+        do { request = try grammar.parse(exchange.request) } catch {
+            context.entry.route = "(refused)"
+            // Who may not ask gets no lesson in grammar.
+            context.principal = try authenticate(exchange)
+            throw Problem(error)
+        }
+        context.principal = try authenticate(exchange)
+        context.entry.principal = context.principal.name
+        guard let request else {
+            context.entry.route = "(unknown)"
+            throw Problem(
+                status: 404,
+                "Nothing is here. Studies are under \(settings.dicomWebRoot)/studies, WADO-URI is at "
+                    + "\(settings.wadoURIPath)?requestType=WADO.")
+        }
+        context.entry.route = request.route
+        context.entry.study = request.study
+        context.entry.series = request.series
+        context.entry.instance = request.instance
+        context.warnings = request.warnings
+        if request.wantsAnonymized {
+            throw Problem(status: 501, "This gateway does not anonymize, and never ignores that it was asked to.")
+        }
+        return request
+    }
+
+    private func serve(_ request: RetrieveRequest, _ context: RequestContext) async {
+        do throws(Problem) {
+            let located = try await resolve(request, context)
+            if let objects = request.objects, let target = located.target {
+                try await deliver(objects, of: target, located, request, context)
+            } else {
+                try await stream(located, request, context)
+            }
+        } catch {
+            context.refuse(error)
+        }
+    }
+
+    private func account(_ context: RequestContext, _ end: ExchangeEnd) {
+        var entry = context.entry
+        entry.bytes = context.exchange.bytesSent
+        entry.duration = ContinuousClock.now - context.startedAt
+        switch end {
+        case .complete: break
+        case .clientGone: entry.failure = "client gone"
+        case .aborted: entry.failure = entry.failure ?? "cut short"
+        }
+        log(entry)
+    }
+}
+
+extension RetrieveRequest {
+    /// The pattern for logs and metrics: bounded, without identifiers.
+    var route: String {
+        if frontDoor == .wadoURI {
+            if case .rendered = resource { return "wado-uri rendered" }
+            return "wado-uri instance"
+        }
+        let level = instance != nil ? "instance" : series != nil ? "series" : "study"
+        let kind =
+            switch resource {
+            case .dataSets: ""
+            case .metadata: "/metadata"
+            case .frames: "/frames"
+            case .rendered(nil): "/rendered"
+            case .rendered: "/frames/rendered"
+            case .thumbnail: "/thumbnail"
+            case .bulk: "/bulk"
+            case .pixelData: "/pixeldata"
+            case .bulkData: "/bulkdata"
+            }
+        return level + kind
+    }
+}

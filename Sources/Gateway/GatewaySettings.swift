@@ -1,0 +1,36 @@
+// What the gateway must be told; Configuration fills it in.
+package import FHIR
+package import HTTP
+package import WADO
+
+/// The gateway's own settings; those of the rooms below it are theirs.
+package struct GatewaySettings: Sendable {
+    /// The path under which the studies of WADO-RS lie, without a trailing slash.
+    package var dicomWebRoot = "/dicom-web"
+    /// The path of WADO-URI.
+    package var wadoURIPath = "/wado"
+    /// The gateway's own origin as clients see it ("https://images.example.org"); nil: from the request's Host.
+    package var publicURL: HTTPURL?
+    /// Host names, without port, accepted when there is no `publicURL`.
+    package var allowedHosts: [String] = ["localhost", "127.0.0.1", "[::1]"]
+    /// Peer addresses or CIDR blocks whose Forwarded field counts.
+    package var trustedProxies: [String] = []
+    package var access = Access.anonymous
+    /// For studies whose record names no endpoint at all.
+    package var defaultEndpoint: Endpoint?
+    /// By backend name: which parameters a WADO-URI backend is known to honour.
+    package var abilities: [String: Set<RenderingAbility>] = [:]
+    /// 32 random bytes that survive a restart: boundaries and bulk data tokens are made with them.
+    package var secret: [UInt8] = []
+
+    package init() {}
+
+    /// Who may ask.
+    package enum Access: Sendable, Hashable {
+        case anonymous
+        /// A file of tokens, one a line, "token" or "name token"; read again when it changes.
+        case bearerFile(String)
+        /// A client certificate that the listener has verified.
+        case mutualTLS
+    }
+}

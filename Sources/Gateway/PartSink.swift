@@ -1,0 +1,195 @@
+// Writes a streamed multipart answer: the head with the first part that has proven itself, then part after part.
+import CachePolicy
+import DICOM
+import DiskCache
+import HTTP
+import HTTPServer
+import WADO
+
+/// What each data set of a streamed collection must be.
+struct DataSetCheck {
+    let study: UID
+    /// Nil: any series of the study.
+    let series: UID?
+    let backend: String
+
+    func check(_ facts: InstanceFacts) throws(Problem) {
+        guard facts.study == study, series.map({ $0 == facts.series }) ?? true else {
+            throw .badBody(
+                from: backend, "an instance of another study or series than the one asked for",
+                detail: "\(facts.study) \(facts.series) \(facts.instance)")
+        }
+    }
+}
+
+/// The receiving end of streamed parts; bound to its request's loop.
+final class PartSink {
+    private let gateway: Gateway
+    private let context: RequestContext
+    private let envelope: MultipartEnvelope
+    private let type: String
+    private let objectClass: String
+    private var outcome = CacheOutcome.bypass
+    private var count = 0
+
+    /// - Parameter objectClass: the word for X-Cache and the log.
+    init(gateway: Gateway, context: RequestContext, located: Located, type: String, objectClass: String) {
+        self.gateway = gateway
+        self.context = context
+        self.type = type
+        self.objectClass = objectClass
+        let name = "\(located.study)\n\(located.series?.string ?? "")\n\(type)\n\(context.entry.requestID)"
+        envelope = gateway.envelope(named: name)
+    }
+
+    /// A Part 10 file whose UIDs are checked before its first byte is sent.
+    func send(_ parts: PartSource, fields: HTTPFields, check: DataSetCheck) async throws(Problem) {
+        var reader = Part10HeadReader()
+        var held: [UInt8] = []
+        var facts: InstanceFacts?
+        let announced = fields["content-length"].flatMap { Int64($0) }
+        var length: Int64 = 0
+        while let piece = try await parts.nextBytes() {
+            length += Int64(piece.count)
+            if facts != nil {
+                try await context.write(piece)
+                continue
+            }
+            held += piece
+            do {
+                if case .facts(let found) = try reader.feed(piece) { facts = found }
+            } catch {
+                throw Problem(error, from: check.backend)
+            }
+            if let facts {
+                try check.check(facts)
+                try await begin(facts, length: announced)
+                try await context.write(held)
+                held = []
+            }
+        }
+        if facts == nil {
+            let found: InstanceFacts
+            do { found = try reader.finish() } catch { throw Problem(error, from: check.backend) }
+            try check.check(found)
+            try await begin(found, length: length)
+            try await context.write(held)
+        }
+        if let announced, announced != length {
+            throw .badBody(from: check.backend, "a part of another length than its head announces")
+        }
+    }
+
+    private func begin(_ facts: InstanceFacts, length: Int64?) async throws(Problem) {
+        let target = InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance)
+        try await beginPart(
+            "application/dicom", syntax: facts.transferSyntax?.string, length: length, location: target.path)
+    }
+
+    /// An object from the cache or on its way into it.
+    func send(_ obtained: Obtained, target: InstanceTarget) async throws(Problem) {
+        let base = gateway.baseBytes(context)
+        if count == 0 { outcome = obtained.outcome }
+        try await beginPart(
+            obtained.description.mediaType, syntax: obtained.description.transferSyntax,
+            length: obtained.piece.length(baseLength: base.count), location: obtained.location(of: target))
+        try await gateway.send(obtained.piece, base: base, context)
+    }
+
+    func sendXML(
+        _ parts: PartSource, rewriter: XMLMetadataRewriter, backend: String
+    ) async throws(Problem) {
+        var rewriter = rewriter
+        var hasBegun = false
+        let base = gateway.baseBytes(context)
+        do {
+            while let piece = try await parts.nextBytes() {
+                let rewritten = try rewriter.feed(piece)
+                if rewritten.isEmpty { continue }
+                if !hasBegun { try await beginPart("application/dicom+xml", length: nil, location: nil) }
+                hasBegun = true
+                try await context.write(completing(rewritten, base: base))
+            }
+            _ = try rewriter.finish()
+        } catch let error as RewriteError {
+            throw Problem(error, from: backend)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            throw .badBody(from: backend, "metadata that cannot be read", detail: "\(error)")
+        }
+    }
+
+    /// The archive's pictures of a study or series: one as it is, several as parts.
+    func sendPictures(
+        _ parts: PartSource, backend: String, representation: Representation, envelope wanted: Representation.Envelope,
+        asked: String
+    ) async throws(Problem) {
+        var isBare = false
+        while let fields = try await parts.nextPart() {
+            if isBare { throw .badBody(from: backend, "several pictures where one was asked for") }
+            var first = try await parts.nextBytes() ?? []
+            while first.count < 16, let more = try await parts.nextBytes() { first += more }
+            if first.isEmpty { throw .badBody(from: backend, "an empty picture") }
+            let declared = fields["content-type"].flatMap { MediaType(parsing: $0)?.type } ?? ""
+            guard let actual = BodyInspector.sniff(first) ?? (declared == asked ? declared : nil),
+                representation.accepts(mediaType: actual, transferSyntax: nil)
+            else { throw .badBody(from: backend, "\(declared) where a picture was asked for") }
+            let length = fields["content-length"].flatMap { Int64($0) }
+            if wanted == .multipart {
+                try await beginPart(actual, length: length, location: nil)
+            } else {
+                isBare = true
+                try await beginAnswer(contentType: actual, length: length)
+            }
+            try await context.write(first)
+            while let piece = try await parts.nextBytes() { try await context.write(piece) }
+        }
+        if isBare { try await context.finish() } else { try await finish() }
+    }
+
+    /// The archive's parts of bulk data, whose membership was proven before.
+    func sendBulk(_ parts: PartSource, backend: String, representation: Representation) async throws(Problem) {
+        while let fields = try await parts.nextPart() {
+            let part = fields["content-type"].flatMap { MediaType(parsing: $0) } ?? MediaType("application/octet-stream")
+            if part.type == "text/html" { throw .badBody(from: backend, "text/html where bulk data was asked for") }
+            let description = ObjectDescription(
+                mediaType: PixelMediaType.modernName(of: part.type), transferSyntax: part[parameter: "transfer-syntax"],
+                backend: backend)
+            guard
+                representation.accepts(
+                    mediaType: description.mediaType, transferSyntax: description.transferSyntax)
+            else { throw .notAcceptable(have: description) }
+            try await beginPart(
+                description.mediaType, syntax: description.transferSyntax,
+                length: fields["content-length"].flatMap { Int64($0) }, location: nil)
+            while let piece = try await parts.nextBytes() { try await context.write(piece) }
+        }
+    }
+
+    private func beginAnswer(contentType: String, length: Int64?) async throws(Problem) {
+        let fields = context.fields(
+            contentType: contentType, cacheControl: "private, no-cache", outcome: outcome, objectClass: objectClass)
+        try await context.begin(ResponseHead(status: 200, fields: fields), length: length)
+    }
+
+    private func beginPart(
+        _ mediaType: String, syntax: String? = nil, length: Int64?, location: String?
+    ) async throws(Problem) {
+        if count == 0 { try await beginAnswer(contentType: envelope.contentType(rootType: type), length: nil) }
+        let part = MultipartEnvelope.Part(
+            mediaType: mediaType, transferSyntax: syntax, length: length.flatMap { $0 >= 0 ? $0 : nil },
+            location: location.map { context.origin + gateway.settings.dicomWebRoot + $0 })
+        try await context.write(envelope.opening(of: part, isFirst: count == 0))
+        count += 1
+    }
+
+    /// Ends the answer with the closing boundary.
+    ///
+    /// - Throws: ``Problem`` 404 when no part came at all.
+    func finish() async throws(Problem) {
+        if count == 0 { throw Problem(status: 404, "The archive holds nothing of what was asked for.") }
+        try await context.write(envelope.closing)
+        try await context.finish()
+    }
+}

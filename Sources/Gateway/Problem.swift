@@ -1,0 +1,151 @@
+// Why a request cannot be answered: one type for all rooms, mapped onto HTTP statuses in this one file.
+import CachePolicy
+import DICOM
+import DiskCache
+import HTTP
+import StudyDirectory
+import Upstream
+import WADO
+
+/// A failure with its status, its sentence for the client and its detail for the log.
+package struct Problem: Error, Sendable {
+    package var status: Int
+    /// Names backends by their configured names and never an address.
+    package var sentence: String
+    package var retryAfter: Int?
+    package var allow: String?
+    /// The backend concerned.
+    package var backend: String?
+    /// For the log only.
+    package var detail: String?
+    /// Whether another endpoint may know better: connection failures, a backend's 404 and 5xx.
+    package var allowsNextEndpoint = false
+    /// A stored object was dropped because its bytes were not those that had been stored.
+    package var isDamage = false
+    /// Whether another variant of the same object may be had where this one cannot.
+    package var allowsNextVariant = false
+
+    package init(status: Int, _ sentence: String, backend: String? = nil, detail: String? = nil) {
+        self.status = status
+        self.sentence = sentence
+        self.backend = backend
+        self.detail = detail
+    }
+}
+
+extension Problem {
+    init(_ error: WADOError) {
+        self.init(status: error.status, error.message)
+        allow = error.allow
+        allowsNextEndpoint = error.status == 501
+        if error.status == 503 { retryAfter = 30 }
+    }
+
+    init(_ error: DirectoryError) {
+        switch error {
+        case .notFound:
+            self.init(status: 404, "No source of the study directory knows this study.")
+        case .conflictingSubjects:
+            self.init(
+                status: 409,
+                "Several records bear this Study Instance UID and name different subjects. The study is refused until "
+                    + "the records are corrected.")
+        case .unavailable(let source, let timedOut, let detail):
+            self.init(
+                status: timedOut ? 504 : 502,
+                "The study cannot be looked up: the directory source \(source) "
+                    + (timedOut ? "did not answer in time." : "cannot be reached or gave no usable answer."),
+                backend: source, detail: detail)
+        }
+    }
+
+    init(_ error: UpstreamError) {
+        let sentence = error.clientSentence.prefix(1).uppercased() + error.clientSentence.dropFirst() + "."
+        self.init(status: error.status, sentence, backend: error.backend, detail: error.detail)
+        allowsNextEndpoint = true
+        if error.status == 503 { retryAfter = 5 }
+    }
+
+    init(_ error: CacheError) {
+        switch error {
+        case .tooLarge(let limit):
+            self.init(status: 413, "The object is larger than the \(limit) bytes that this gateway carries.")
+        case .damaged:
+            self.init(status: 503, "A stored object was found damaged and is fetched anew. Ask again.")
+            retryAfter = 1
+            isDamage = true
+        case .io(let detail):
+            self.init(status: 503, "The gateway's cache cannot be written at present.", detail: detail)
+            retryAfter = 30
+        case .fillFailed(let failure):
+            self =
+                failure.underlying as? Problem
+                ?? Problem(status: 502, "The object could not be fetched.", detail: "\(failure.underlying)")
+        }
+    }
+
+    /// A body that is not what was asked for; nothing of it is delivered or kept.
+    static func badBody(from backend: String, _ what: String, detail: String? = nil) -> Problem {
+        var problem = Problem(
+            status: 502, "Backend \(backend) has sent \(what). Nothing of it was delivered or kept.", backend: backend,
+            detail: detail)
+        problem.allowsNextEndpoint = true
+        return problem
+    }
+
+    init(_ error: RewriteError, from backend: String) {
+        switch error {
+        case .malformed(let offset, let detail):
+            self = .badBody(from: backend, "metadata that cannot be read", detail: "\(detail) at byte \(offset)")
+        case .truncated:
+            self = .badBody(from: backend, "metadata that ends before its end")
+        case .wrongInstance(let detail):
+            self = .badBody(from: backend, "the metadata of another instance than the one asked for", detail: detail)
+        case .tooLarge(let detail):
+            self = .badBody(from: backend, "metadata beyond the limits", detail: detail)
+        }
+    }
+
+    init(_ error: MultipartError, from backend: String) {
+        let what =
+            switch error {
+            case .truncated: "a multipart answer without its closing boundary"
+            case .headTooLarge: "a multipart answer with an oversize part head"
+            case .malformed: "a malformed multipart answer"
+            case .tooManyParts: "a multipart answer of too many parts"
+            }
+        self = .badBody(from: backend, what, detail: "\(error)")
+    }
+
+    init(_ error: DICOMError, from backend: String) {
+        self = .badBody(from: backend, "something that is not a complete DICOM file", detail: "\(error)")
+    }
+
+    /// What a backend's status means for the client.
+    init(backendStatus status: Int, backend: String, asking what: String) {
+        switch status {
+        case 404, 410:
+            self.init(status: status, "Backend \(backend) has no such \(what).", backend: backend)
+        case 400, 406, 415:
+            self.init(
+                status: 406, "Backend \(backend) cannot deliver the \(what) in the form asked for.", backend: backend)
+            allowsNextVariant = true
+        case 401, 403:
+            self.init(
+                status: 502, "Backend \(backend) refuses the gateway's credentials. Its operator must mend that.",
+                backend: backend)
+        case 405, 501:
+            self.init(status: 501, "Backend \(backend) does not offer \(what) requests.", backend: backend)
+        case 429, 503:
+            self.init(status: 503, "Backend \(backend) is overloaded. Try again later.", backend: backend)
+            retryAfter = 10
+        case 504:
+            self.init(status: 504, "Backend \(backend) has reported a time-out.", backend: backend)
+        default:
+            self.init(status: 502, "Backend \(backend) has failed with status \(status).", backend: backend)
+            allowsNextVariant = true
+        }
+        detail = "status \(status)"
+        allowsNextEndpoint = true
+    }
+}

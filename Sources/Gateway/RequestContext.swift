@@ -1,0 +1,152 @@
+// One request on its way through the phases: its exchange, what is known of it so far, and what the log will say.
+import DICOM
+import EventLoop
+import Glibc
+import HTTP
+import HTTPServer
+import StudyDirectory
+import WADO
+
+/// What the phases of one request share.
+///
+/// Unchecked because it belongs to its exchange's loop and is touched only there.
+final class RequestContext: @unchecked Sendable {
+    let exchange: Exchange
+    let startedAt: ContinuousClock.Instant
+    var entry = RequestLogEntry()
+    var principal = Principal(name: nil)
+    /// The origin under which this client sees the gateway.
+    var origin = ""
+    var resolution: Resolution?
+    /// `Warning` fields that go with the answer.
+    var warnings: [String] = []
+    private(set) var hasBegun = false
+
+    init(exchange: Exchange) {
+        self.exchange = exchange
+        startedAt = exchange.loop.now
+        entry.requestID = Self.identifier(from: exchange.request.fields["x-request-id"])
+        entry.peer = exchange.peer
+        entry.method = exchange.request.method.name
+    }
+
+    var isHead: Bool { exchange.request.method == .head }
+
+    /// The client's own identifier when it is a harmless one, else a new one.
+    private static func identifier(from field: String?) -> String {
+        if let field, (1...64).contains(field.utf8.count), field.utf8.allSatisfy(Self.isHarmless) { return field }
+        return String(UInt64.random(in: .min ... .max), radix: 16)
+    }
+
+    private static func isHarmless(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+
+    // MARK: Answers
+
+    /// Answers with a problem, or cuts the connection when the answer has already begun: the client must see that what it
+    /// holds is not whole.
+    func refuse(_ problem: Problem) {
+        entry.failure = entry.failure ?? problem.sentence
+        entry.detail = entry.detail ?? problem.detail
+        entry.backend = entry.backend ?? problem.backend
+        if hasBegun {
+            exchange.abort()
+            return
+        }
+        hasBegun = true
+        entry.status = problem.status
+        var fields = HTTPFields()
+        fields.append("Content-Type", "text/plain; charset=utf-8")
+        fields.append("Cache-Control", "no-store")
+        fields.append("X-Request-Id", entry.requestID)
+        if let allow = problem.allow { fields.append("Allow", allow) }
+        if let seconds = problem.retryAfter { fields.append("Retry-After", "\(seconds)") }
+        if problem.status == 401 { fields.append("WWW-Authenticate", "Bearer realm=\"wadogate\"") }
+        let text = "\(problem.sentence)\nRequest \(entry.requestID)\n"
+        exchange.respond(ResponseHead(status: problem.status, fields: fields), body: .bytes(Array(text.utf8)))
+    }
+
+    /// Answers whole, at once.
+    func respond(_ head: ResponseHead, body: ResponseBody) {
+        hasBegun = true
+        entry.status = head.status
+        exchange.respond(head, body: body)
+    }
+
+    /// Begins a streamed answer.
+    func begin(_ head: ResponseHead, length: Int64?) async throws(Problem) {
+        hasBegun = true
+        entry.status = head.status
+        do { try await exchange.begin(head, length: length) } catch { throw .clientGone }
+    }
+
+    func write(_ bytes: [UInt8]) async throws(Problem) {
+        if bytes.isEmpty || isHead { return }
+        do { try await exchange.write(bytes) } catch { throw .clientGone }
+    }
+
+    func write(_ region: FileRegion) async throws(Problem) {
+        if region.length == 0 || isHead { return }
+        do { try await exchange.write(region) } catch { throw .clientGone }
+    }
+
+    func finish() async throws(Problem) {
+        do { try await exchange.finish() } catch { throw .clientGone }
+    }
+
+    /// The fields of every good answer.
+    func fields(contentType: String, cacheControl: String, outcome: CacheOutcome, objectClass: String) -> HTTPFields {
+        entry.cache = outcome.rawValue
+        entry.objectClass = objectClass
+        var fields = HTTPFields()
+        fields.append("Content-Type", contentType)
+        fields.append("Cache-Control", cacheControl)
+        fields.append("Vary", "Accept, Authorization")
+        fields.append("X-Cache", "\(outcome.rawValue); \(objectClass)")
+        fields.append("X-Request-Id", entry.requestID)
+        fields.append("X-Content-Type-Options", "nosniff")
+        for warning in warnings { fields.append("Warning", warning) }
+        let milliseconds = (ContinuousClock.now - startedAt) / .milliseconds(1)
+        fields.append("Server-Timing", "cache;desc=\(outcome.rawValue), gateway;dur=\(Int(milliseconds))")
+        return fields
+    }
+}
+
+/// How the cache took part in an answer.
+enum CacheOutcome: String, Sendable {
+    case hit, miss, follow, derived, stale, bypass
+
+    /// The outcome of an answer made of several objects: the one that cost most.
+    func combined(with other: CacheOutcome) -> CacheOutcome {
+        let cost: [CacheOutcome] = [.bypass, .miss, .follow, .stale, .derived, .hit]
+        return cost.first { $0 == self || $0 == other } ?? self
+    }
+}
+
+extension Problem {
+    /// The client left; nobody is there to be told.
+    static let clientGone = Problem(status: 499, "The client has gone.")
+}
+
+extension HTTPMethod {
+    var name: String {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .post: "POST"
+        case .put: "PUT"
+        case .delete: "DELETE"
+        case .options: "OPTIONS"
+        case .other(let name): name
+        }
+    }
+}
+
+/// Seconds since 1970.
+func secondsSince1970() -> Int64 { Int64(time(nil)) }

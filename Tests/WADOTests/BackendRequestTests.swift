@@ -1,0 +1,154 @@
+import CachePolicy
+import DICOM
+import FHIR
+import HTTP
+import Testing
+import WADO
+
+@Suite struct BackendRequestTests {
+    private let target = InstanceTarget(study: UID("1.2")!, series: UID("1.3")!, instance: UID("1.4")!)
+    private let base = HTTPURL("http://pacs.example:8042/dicom-web")!
+    private let uri = HTTPURL("http://pacs.example/wado?aet=A")!
+    private let path = "/dicom-web/studies/1.2/series/1.3/instances/1.4"
+
+    private func request(
+        _ object: ObjectClass, _ type: ConnectionType, rendering: RenderingParameters = RenderingParameters(),
+        abilities: Set<RenderingAbility> = [], frames: Int = 1
+    ) throws -> BackendRequest {
+        let facts = InstanceFacts(
+            study: target.study, series: target.series, instance: target.instance, rows: 512, columns: 256,
+            numberOfFrames: frames)
+        return try BackendRequest(
+            for: object, of: target, rendering: rendering, from: type, base: type == .wadoRS ? base : uri,
+            abilities: abilities, facts: facts)
+    }
+
+    @Test(arguments: [
+        (ObjectClass.instance(syntax: "stored"), "", "multipart/related; type=\"application/dicom\"; transfer-syntax=*"),
+        (
+            .instance(syntax: "1.2.840.10008.1.2.1"), "",
+            "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1"
+        ),
+        (
+            .frame(3, syntax: "stored"), "/frames/3",
+            "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*"
+        ),
+        (
+            .frame(1, syntax: "1.2.840.10008.1.2.4.50"), "/frames/1",
+            "multipart/related; type=\"image/jpeg\"; transfer-syntax=1.2.840.10008.1.2.4.50"
+        ),
+        (.bulk(tail: "bulk/00420011"), "/bulk/00420011", "multipart/related; type=\"application/octet-stream\""),
+        (.metadata(.json), "/metadata", "application/dicom+json"),
+        (.metadata(.xml), "/metadata", "multipart/related; type=\"application/dicom+xml\""),
+        (.rendered(frame: nil, parameters: "", type: "image/png"), "/rendered", "image/png"),
+        (.rendered(frame: 2, parameters: "", type: "image/jpeg"), "/frames/2/rendered", "image/jpeg"),
+        (.thumbnail(frame: nil, parameters: "", type: "image/jpeg"), "/thumbnail", "image/jpeg"),
+    ])
+    func everyClassHasItsRestfulResource(object: ObjectClass, tail: String, accept: String) throws {
+        let request = try request(object, .wadoRS)
+        #expect(request.url.path == path + tail)
+        #expect(request.accept == accept)
+    }
+
+    @Test func aURIArchiveIsAskedWithARawSlashAndItsOwnQueryKept() throws {
+        let request = try request(.instance(syntax: "stored"), .wadoURI)
+        #expect(
+            request.url.description == "http://pacs.example/wado?aet=A&requestType=WADO&studyUID=1.2&seriesUID=1.3"
+                + "&objectUID=1.4&contentType=application/dicom")
+        #expect(request.answer == .dataSet)
+    }
+
+    @Test func aSyntaxIsNamedOnlyWhenOneIsWanted() throws {
+        let request = try request(.instance(syntax: "1.2.840.10008.1.2.4.90"), .wadoURI)
+        #expect(request.url.query?.hasSuffix("&transferSyntax=1.2.840.10008.1.2.4.90") == true)
+    }
+
+    @Test func frameNumberIsSentOnlyForSeveralFramesAndOnlyWhereItIsKnownToWork() throws {
+        let picture = ObjectClass.rendered(frame: 1, parameters: "", type: "image/jpeg")
+        #expect(try request(picture, .wadoURI).url.query?.contains("frameNumber") == false)
+        #expect(throws: WADOError.self) { try request(picture, .wadoURI, frames: 5) }
+        let able = try request(picture, .wadoURI, abilities: [.frameNumber], frames: 5)
+        #expect(able.url.query?.contains("frameNumber=1") == true)
+    }
+
+    @Test func aFrameBeyondTheLastIs404() {
+        let picture = ObjectClass.rendered(frame: 2, parameters: "", type: "image/jpeg")
+        #expect { try request(picture, .wadoURI) } throws: { ($0 as? WADOError)?.status == 404 }
+    }
+
+    @Test func aParameterThatMayBeIgnoredIsNeverSent() throws {
+        var rendering = RenderingParameters()
+        rendering.window = .init(center: "40", width: "400", function: .linear)
+        let picture = ObjectClass.rendered(frame: nil, parameters: rendering.normalForm, type: "image/jpeg")
+        #expect { try request(picture, .wadoURI, rendering: rendering) } throws: { error in
+            guard let error = error as? WADOError else { return false }
+            return error.status == 501 && error.message.contains("\"window\"")
+        }
+        let able = try request(picture, .wadoURI, rendering: rendering, abilities: [.window])
+        #expect(able.url.query?.contains("windowCenter=40&windowWidth=400") == true)
+    }
+
+    @Test(arguments: [
+        ObjectClass.frame(1, syntax: "stored"), .bulk(tail: "bulk/1"), .metadata(.json),
+        .thumbnail(frame: nil, parameters: "", type: "image/jpeg"),
+    ])
+    func whatIsNotTranslatedIs501(object: ObjectClass) {
+        #expect { try request(object, .wadoURI) } throws: { ($0 as? WADOError)?.status == 501 }
+        #expect(BackendRequest.refusal(of: object, by: .archive)?.status == 501)
+    }
+}
+
+@Suite struct CollectionPlanTests {
+    private func candidate(_ type: ConnectionType, _ base: String) -> Endpoint {
+        Endpoint(id: base, connectionTypes: [type], address: base)
+    }
+
+    private func plan(_ series: [(String, Endpoint?, [String])], study: [Endpoint] = []) throws -> CollectionPlan {
+        let record = StudyRecord(
+            study: UID("1")!,
+            series: series.map { uid, endpoint, instances in
+                StudyRecord.Series(
+                    uid: UID(uid)!, instances: instances.map { .init(uid: UID($0)!) },
+                    endpoints: endpoint.map { [$0] } ?? [])
+            }, endpoints: study)
+        return try CollectionPlan(record: record, series: nil) { uid in
+            EndpointChoice(record: record, series: uid, now: "2026-01-01T00:00:00Z", fallback: nil)
+        }
+    }
+
+    @Test func oneArchiveIsAskedOnce() throws {
+        let rs = candidate(.wadoRS, "http://a/rs")
+        let sources = try plan([("1.1", nil, []), ("1.2", nil, [])], study: [rs]).sources
+        #expect(sources.count == 1)
+        guard case .collection(_, series: nil) = sources[0] else {
+            Issue.record("not a study request")
+            return
+        }
+    }
+
+    @Test func aSplitStudyIsAskedSeriesBySeries() throws {
+        let sources = try plan([
+            ("1.1", candidate(.wadoRS, "http://a/rs"), []), ("1.2", candidate(.wadoURI, "http://b/wado"), ["5", "6"]),
+        ]).sources
+        #expect(sources.count == 2)
+        guard case .collection(_, series: UID("1.1")) = sources[0],
+            case .instances([UID("5")!, UID("6")!], series: UID("1.2"), _) = sources[1]
+        else {
+            Issue.record("\(sources)")
+            return
+        }
+    }
+
+    @Test func instancesThatNobodyListsCannotBeEnumerated() {
+        #expect { try plan([("1.2", candidate(.wadoURI, "http://b/wado"), [])]) } throws: {
+            ($0 as? WADOError)?.status == 501
+        }
+    }
+
+    @Test func noEndpointAtAllIs404AndASuspendedOne503() {
+        #expect { try plan([("1.2", nil, ["5"])]) } throws: { ($0 as? WADOError)?.status == 404 }
+        var suspended = candidate(.wadoRS, "http://a/rs")
+        suspended.status = .suspended
+        #expect { try plan([("1.2", suspended, ["5"])]) } throws: { ($0 as? WADOError)?.status == 503 }
+    }
+}
