@@ -86,6 +86,7 @@ let package = Package(
         tests("StudyDirectory", ["EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
         tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
+        tests("wadogate", ["Configuration"]),
         tests("Operations", ["DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
         tests(
             "Configuration",

@@ -11,10 +11,10 @@ package struct Configuration: Sendable {
     package var listen: [ListenAddress]
     package var tls: TLSFiles?
     package var server: ServerLimits
-    /// Without its secret, which is read from ``secretFile``.
+    /// Without its secret, which main reads from ``secretFile`` or asks of the cache.
     package var gateway: GatewaySettings
-    /// The file of 32 random bytes; made when it is missing.
-    package var secretFile: String
+    /// The file of the secret; nil: the cache keeps one.
+    package var secretFile: String?
     package var sources: [SourceSettings]
     /// The archives, not the FHIR servers: those stand in ``sources``.
     package var backends: [Backend]

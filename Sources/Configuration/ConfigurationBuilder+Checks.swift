@@ -46,6 +46,7 @@ extension ConfigurationBuilder {
     }
 
     private mutating func checkAccess(_ configuration: Configuration) {
+        checkSecret(configuration.secretFile, at: "secret_file")
         for name in ["tls.certificate", "tls.client_ca"] { checkFile(values.text(name), at: name) }
         checkSecret(values.text("tls.key"), at: "tls.key")
         checkSecret(configuration.admin.tokenFile, at: "admin.token_file")

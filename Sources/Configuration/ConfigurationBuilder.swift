@@ -19,7 +19,7 @@ struct ConfigurationBuilder {
         let backends = backends()
         let configuration = Configuration(
             listen: values.addresses("listen"), tls: tls(), server: limits(), gateway: gateway(),
-            secretFile: values.text("secret_file") ?? "\(values.text("cache.path") ?? "")/secret",
+            secretFile: values.text("secret_file"),
             sources: sources(), backends: backends, cache: cache(), admin: admin(),
             adminListen: values.addresses("admin.listen"), log: log(),
             loops: values.integer("loops").map { Int($0) }, workers: Int(values.integer("workers") ?? 8))
@@ -159,6 +159,8 @@ struct ConfigurationBuilder {
         var settings = DiskCacheSettings(path: values.text("cache.path") ?? "")
         settings.maxSize = values.integer("cache.max_size") ?? settings.maxSize
         settings.maxObject = values.integer("cache.max_object") ?? settings.maxObject
+        // The default is not an operator's word: a small cache needs no second setting.
+        if !values.has("cache.max_object") { settings.maxObject = min(settings.maxObject, settings.maxSize) }
         settings.minFree = values.integer("cache.min_free") ?? settings.minFree
         return settings
     }

@@ -39,5 +39,7 @@ package struct Problem: Sendable, Hashable, CustomStringConvertible {
 package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
     package let problems: [Problem]
 
+    package init(problems: [Problem]) { self.problems = problems }
+
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }

@@ -53,8 +53,8 @@ extension SettingsTable {
         .optional(
             "secret_file", .path, example: "/var/lib/wadogate/secret",
             """
-            32 random bytes, made at the first start, with which bulk data links are sealed; gateways that stand for each \
-            other share one. Without it, the file `secret` in the cache's folder.
+            File with at least 32 random bytes, with which bulk data links are sealed; gateways that stand for each other \
+            share one. Without it, one is made and kept in the cache's folder.
             """),
     ]
 
@@ -211,7 +211,7 @@ extension SettingsTable {
             "How much of the file system stays free, whatever else fills it."),
         .value(
             "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
-            "Larger objects pass through uncached."),
+            "Larger objects pass through uncached. Never more than `max_size`."),
         .value(
             "cache.keep_filling", .choice(["always"]), default: "always",
             "Whether a fill goes on when its last client has left."),
