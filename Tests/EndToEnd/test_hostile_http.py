@@ -35,7 +35,7 @@ def request_line(line):
     return line + b"\r\n" + HOST + b"\r\n"
 
 
-# What it is → (bytes, status). The connection closes after the answer, since nobody knows where the next request begins.
+# What it is → (bytes, status). Then the connection closes, since nobody knows where the next request begins.
 AMBIGUOUS = {
     # Lengths
     "two equal lengths": (get(b"Content-Length: 3", b"Content-Length: 3", body=b"abc"), 400),
@@ -210,13 +210,14 @@ BAD_UIDS = {
 def test_uids_are_checked_before_they_touch_a_path_or_a_url(shared, name):
     bad, gateway, image = BAD_UIDS[name], shared.gateways[0], shared.image
     before = (len(shared.archive.requests), sorted(gateway.stored_files()))
+    uri = "/wado?requestType=WADO&contentType=application/dicom"
     targets = [
         f"/dicom-web/studies/{bad}",
         f"/dicom-web/studies/{bad}/series/{image.series}/instances/{image.instance}",
         f"/dicom-web/studies/{image.study}/series/{bad}/metadata",
         f"/dicom-web/studies/{image.study}/series/{image.series}/instances/{bad}/frames/1",
-        f"/wado?requestType=WADO&contentType=application/dicom&studyUID={bad}&seriesUID={U}&objectUID={U}",
-        f"/wado?requestType=WADO&contentType=application/dicom&studyUID={image.study}&seriesUID={image.series}&objectUID={bad}",
+        f"{uri}&studyUID={bad}&seriesUID={U}&objectUID={U}",
+        f"{uri}&studyUID={image.study}&seriesUID={image.series}&objectUID={bad}",
     ]
     for target in targets:
         answer = exchange(gateway.port, get(b"Connection: close", target=target.encode()))
