@@ -63,8 +63,10 @@ package enum HTTP1ResponseEncoder {
         output.append(contentsOf: "\r\n\r\n".utf8)
     }
 
-    /// The line before a chunk's data; behind the data comes CRLF.
-    package static func chunkHead(_ length: Int) -> [UInt8] {
+    package static let lineEnd: [UInt8] = [0x0D, 0x0A]
+
+    /// The line before a chunk's data; behind the data comes ``lineEnd``.
+    package static func chunkHead(_ length: Int64) -> [UInt8] {
         [UInt8]("\(String(length, radix: 16))\r\n".utf8)
     }
 

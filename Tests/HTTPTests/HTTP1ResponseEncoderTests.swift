@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: [(1, "1\r\n"), (16, "10\r\n"), (65535, "ffff\r\n")])
-    func chunkHeadIsHexadecimal(length: Int, text: String) {
+    func chunkHeadIsHexadecimal(length: Int64, text: String) {
         #expect(String(decoding: HTTP1ResponseEncoder.chunkHead(length), as: UTF8.self) == text)
     }
 
