@@ -7,11 +7,11 @@ import WADO
 
     @Test(arguments: [
         // No Accept, and browsers.
-        ([], "data ~1,* either"),
-        (["*/*"], "data ~1,* either"),
-        (["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"], "data ~1,* either"),
+        ([], "data ~1,* multipart"),
+        (["*/*"], "data ~1,* multipart"),
+        (["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"], "data ~1,* multipart"),
         // dicomweb-client.
-        (["multipart/related; type=\"application/dicom\""], "data ~1 multipart"),
+        (["multipart/related; type=\"application/dicom\""], "data ~1,* multipart"),
         (["multipart/related; type=\"application/dicom\"; transfer-syntax=*"], "data * multipart"),
         (
             ["multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.4.50"],
@@ -20,12 +20,12 @@ import WADO
         // Weasis.
         (["multipart/related;type=\"application/dicom\";transfer-syntax=*"], "data * multipart"),
         // Unquoted, single-quoted, upper case, spaces, stray boundary.
-        (["multipart/related; type=application/dicom"], "data ~1 multipart"),
+        (["multipart/related; type=application/dicom"], "data ~1,* multipart"),
         (["Multipart/Related; TYPE = 'APPLICATION/DICOM' ; boundary=xyz; transfer-syntax = \"*\""], "data * multipart"),
-        (["multipart/related"], "data ~1 multipart"),
+        (["multipart/related"], "data ~1,* multipart"),
         (["multipart/related; type=\"*/*\""], "data ~1,* multipart"),
         // Single part.
-        (["application/dicom"], "data ~1 single"),
+        (["application/dicom"], "data ~1,* single"),
         (["application/dicom; transfer-syntax=*"], "data * single"),
         // Weights and several lines.
         (
@@ -36,8 +36,8 @@ import WADO
             ["multipart/related; type=\"application/dicom\"; transfer-syntax=*;q=0.4", "application/dicom;q=0.9"],
             "data ~1,* single"
         ),
-        (["application/dicom;q=0, */*;q=0.1"], "data ~1,* either"),
-        (["bogus, , text/html;;, application/dicom"], "data ~1 single"),
+        (["application/dicom;q=0, */*;q=0.1"], "data ~1,* multipart"),
+        (["bogus, , text/html;;, application/dicom"], "data ~1,* single"),
         // Two transfer syntaxes in one entry, and one that is none.
         (
             [
@@ -46,7 +46,7 @@ import WADO
         ),
         (
             ["multipart/related; type=\"application/dicom\"; transfer-syntax=jpeg, application/dicom;q=0.1"],
-            "data ~1 single"
+            "data ~1,* single"
         ),
     ])
     func instances(accept: [String], expected: String) throws {
@@ -89,7 +89,7 @@ import WADO
     }
 
     @Test(arguments: [
-        ([], "bulk application/octet-stream@~1,*/*@* either"),
+        ([], "bulk application/octet-stream@~1,*/*@* multipart"),
         // OHIF, quoted and not; with a wanted syntax it sends two.
         (
             ["multipart/related; type=\"application/octet-stream\"; transfer-syntax=\"*\""],
@@ -142,7 +142,7 @@ import WADO
     @Test(arguments: [
         ("?accept=video/mp4", [], "bulk video/mp4@~4.102,application/octet-stream@~1,*/*@* single"),
         ("", ["multipart/related; type=\"application/pdf\""], "bulk application/pdf@* multipart"),
-        ("", ["*/*"], "bulk application/octet-stream@~1,*/*@* either"),
+        ("", ["*/*"], "bulk application/octet-stream@~1,*/*@* multipart"),
     ])
     func singleAttributes(query: String, accept: [String], expected: String) throws {
         #expect(try ask(Self.instance + "/bulkdata/00420011" + query, accept: accept)?.representation.words == expected)

@@ -9,13 +9,13 @@ import WADO
     @Test(arguments: [
         // OHIF, Weasis (encoded slash), and what no contentType means.
         ("&contentType=application/dicom&transferSyntax=*", [], "data * single"),
-        ("&contentType=application%2Fdicom", [], "data ~1 single"),
+        ("&contentType=application%2Fdicom", [], "data ~1,* single"),
         (
             "&contentType=application%2Fdicom&transferSyntax=1.2.840.10008.1.2.4.70&imageQuality=70", [],
             "data ~4.70 single"
         ),
-        ("&contentType=application/dicom", ["image/jpeg"], "data ~1 single"),
-        ("", ["application/dicom"], "data ~1 single"),
+        ("&contentType=application/dicom", ["image/jpeg"], "data ~1,* single"),
+        ("", ["application/dicom"], "data ~1,* single"),
         ("", ["application/dicom;q=0.1, image/png"], "rendered image/png single"),
         ("", [], "rendered */* single"),
         ("", ["*/*"], "rendered */* single"),
