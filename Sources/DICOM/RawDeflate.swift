@@ -26,7 +26,7 @@ private func deflateAll(_ bytes: [UInt8], _ stream: UnsafeMutablePointer<z_strea
             // zlib reads through next_in and never writes; neither pointer is used outside of these closures.
             unsafe stream.pointee.next_in = unsafe UnsafeMutablePointer(mutating: input.baseAddress)
             unsafe stream.pointee.avail_in = length
-            stream.pointee.next_out = space.baseAddress
+            unsafe stream.pointee.next_out = space.baseAddress
             unsafe stream.pointee.avail_out = bound
             result = unsafe deflate(stream, Z_FINISH)
             count = Int(bound - (unsafe stream.pointee.avail_out))
