@@ -1,4 +1,4 @@
-// What each series takes and when it was last used: gathered in memory, written to SQLite in batches on a worker.
+// What each series takes and when it was last used: gathered in memory, written to SQLite in batches in the background.
 // Knows nothing of objects' bytes. When the database fails it says so, starts a new one, and serving never notices.
 import CachePolicy
 import DICOM
@@ -7,7 +7,7 @@ import Synchronization
 
 /// The numbers by which the cache evicts.
 ///
-/// Two locks: `store` is held during SQLite's work, on workers only; `state` for moments, by anyone, and nests in it.
+/// Two locks: `store` is held during SQLite's work, in the background only; `state` for moments, by anyone, and nests in it.
 final class Accounting: Sendable {
     private struct State {
         /// The sums over the table's rows.
@@ -36,12 +36,12 @@ final class Accounting: Sendable {
     /// The number of the batch being gathered; an object notes its use once in each.
     private let batch = Atomic<UInt64>(1)
     private let directory: CacheDirectory
-    private let workers: WorkerPool
+    private let background: BackgroundWork
     private let timer: EventLoop
     private let log: @Sendable (String) -> Void
     private let clock: @Sendable () -> Int64
 
-    /// Holds the store; the lock around it is what makes it usable from every worker.
+    /// Holds the store; the lock around it is what makes it usable from every thread.
     private struct StoreBox: @unchecked Sendable {
         // Unchecked: the store is touched with the lock held only, and never handed out.
         var store: AccountingStore?
@@ -50,11 +50,12 @@ final class Accounting: Sendable {
     }
 
     init(
-        directory: CacheDirectory, workers: WorkerPool, timer: EventLoop, log: @escaping @Sendable (String) -> Void,
+        directory: CacheDirectory, background: BackgroundWork, timer: EventLoop,
+        log: @escaping @Sendable (String) -> Void,
         clock: @escaping @Sendable () -> Int64
     ) {
         self.directory = directory
-        self.workers = workers
+        self.background = background
         self.timer = timer
         self.log = log
         self.clock = clock
@@ -145,7 +146,7 @@ final class Accounting: Sendable {
             return (!state.isScheduled, isFull && !state.isUrgent)
         }
         if isUrgent {
-            workers.submit { [weak self] in self?.flush() }
+            background.submit { [weak self] in self?.flush() }
         } else if mustSchedule {
             scheduleFlush()
         }
@@ -155,12 +156,12 @@ final class Accounting: Sendable {
         timer.execute { [weak self, timer] in
             timer.schedule(after: .seconds(1)) {
                 guard let self else { return }
-                self.workers.submit { self.flush() }
+                self.background.submit { self.flush() }
             }
         }
     }
 
-    // MARK: Writing (on a worker)
+    // MARK: Writing (in the background)
 
     /// Writes what has gathered.
     func flush() {
@@ -217,7 +218,7 @@ final class Accounting: Sendable {
 
     // MARK: Opening and closing
 
-    /// Writes the last batch and says that the table tells the truth. On a worker.
+    /// Writes the last batch and says that the table tells the truth. In the background.
     func close() {
         state.withLock { $0.isClosed = true }
         store.withLock { box in
@@ -277,10 +278,10 @@ extension Accounting {
             defer { box.isScanning = true }
             return !box.isScanning
         }
-        if mayStart { workers.submit { [weak self] in self?.scan() } }
+        if mayStart { background.submit { [weak self] in self?.scan() } }
     }
 
-    /// Makes the table agree with the files, series by series, while they are used. On a worker, for as long as it takes.
+    /// Makes the table agree with the files, series by series, while they are used. In the background, for as long as it takes.
     private func scan() {
         var isWhole = true
         do throws(SQLiteError) {

@@ -1,4 +1,4 @@
-// Objects into files and out of them; all of it on workers.
+// Objects into files and out of them: opening on workers, publishing in the background.
 import CLinux
 import CachePolicy
 import EventLoop
@@ -110,7 +110,7 @@ extension DiskCache {
     func publish(
         _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?
     ) async throws(CacheError) -> StoredObject {
-        try await workers.run { () throws(CacheError) -> StoredObject in
+        try await background.run { () throws(CacheError) -> StoredObject in
             do throws(SystemError) {
                 let object = try self.publishNow(fill, sealed, under: generation)
                 self.makeRoomIfNeeded()
@@ -176,7 +176,7 @@ extension DiskCache {
 
     /// Removes what an unpublished file has of a name, soon.
     func discard(_ file: FillFile) {
-        if file.name != nil { workers.submit { [directory] in directory.discard(file) } }
+        if file.name != nil { background.submit { [directory] in directory.discard(file) } }
     }
 
     // MARK: Damage

@@ -8,10 +8,10 @@ extension DiskCache {
     /// Raises the generation of every series of the study (or of one series) and removes what was stored. What is being
     /// filled now will not be published. Answers the bytes freed.
     package func purge(study: UID, series: UID?, tenant: String = "_") async -> Int64 {
-        await workers.run { self.remove(tenant: tenant, study: study, series: series).bytes }
+        await background.run { self.remove(tenant: tenant, study: study, series: series).bytes }
     }
 
-    /// On a worker.
+    /// In the background.
     @discardableResult
     func remove(tenant: String, study: UID, series: UID?) -> TreeSize {
         let path =
@@ -35,10 +35,10 @@ extension DiskCache {
 
     // MARK: Making room
 
-    /// Starts an eviction on a worker, unless there is room or one is under way. On a worker, since it asks the disk.
+    /// Starts an eviction, unless there is room or one is under way. In the background, since it asks the disk.
     func makeRoomIfNeeded() {
         guard bytesToFree > 0, !counters.isEvicting.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        workers.submit {
+        background.submit {
             self.evict()
             self.counters.isEvicting.store(false, ordering: .releasing)
         }
@@ -51,7 +51,7 @@ extension DiskCache {
     }
 
     /// Drops series until there is room. Bytes of a file that someone still reads come back when it is closed, so the
-    /// goal is set once. On a worker.
+    /// goal is set once.
     private func evict() {
         // What was removed counts until the accounting has written it.
         accounting.flush()

@@ -11,11 +11,12 @@ import Synchronization
 /// The file system is the index: an object's place follows from its key. What is in memory is bounded by the descriptor
 /// limit, the fills under way and the accounting's batch.
 ///
-/// Locks, in the order in which they may nest: `publishing` (workers only, held during a link or a rename), `index`
+/// Locks, in the order in which they may nest: `publishing` (never on a loop, held during a link or a rename), `index`
 /// (anyone, for moments). The accounting's own lock nests in both.
 package final class DiskCache: Sendable {
     let settings: DiskCacheSettings
     let workers: WorkerPool
+    let background = BackgroundWork()
     let directory: CacheDirectory
     let accounting: Accounting
     /// Tells the accounting when its second is over; serves no descriptor.
@@ -38,7 +39,7 @@ package final class DiskCache: Sendable {
     /// Opens or makes the folder and takes its lock; what a crash left is deleted. Blocks: at start-up only.
     ///
     /// - Parameters:
-    ///   - workers: run everything that may wait for the disk.
+    ///   - workers: run look-ups and reads; what takes longer has threads of its own.
     ///   - log: one line for the operator; any thread.
     ///   - clock: seconds since 1970.
     /// - Throws: ``CacheDirectoryError`` when the folder can't be used or another process uses it.
@@ -57,10 +58,10 @@ package final class DiskCache: Sendable {
         } catch {
             throw CacheDirectoryError(description: "cache folder \(settings.path): \(error)")
         }
-        accounting = Accounting(directory: directory, workers: workers, timer: timer, log: log, clock: clock)
+        accounting = Accounting(directory: directory, background: background, timer: timer, log: log, clock: clock)
         timer.start()
         directory.sweepFills()
-        workers.submit { [directory] in directory.sweepTrash() }
+        background.submit { [directory] in directory.sweepTrash() }
         accounting.start()
     }
 
@@ -74,15 +75,18 @@ package final class DiskCache: Sendable {
     package func close() async {
         let closed = index.withLock { $0.close() }
         withExtendedLifetime(closed) {}
-        await workers.run {
+        await background.run {
             self.publishing.withLock { _ in }
             self.accounting.close()
             self.directory.unlock()
         }
     }
 
-    /// Writes what the accounting has gathered; it does so by itself within about a second.
-    package func flushAccounting() async { await workers.run { self.accounting.flush() } }
+    /// Suspends until evictions, deletions and scans that are under way have ended and the numbers are written.
+    package func settle() async {
+        await background.idle()
+        await background.run { self.accounting.flush() }
+    }
 
     // MARK: Looking up
 

@@ -111,7 +111,7 @@ package final class StoredObject: Sendable {
     /// What a sender calls when the file turned out shorter than its header says: drops the object from the cache and
     /// counts it, soon.
     package func reportDamage() {
-        workers.submit { _ = self.damaged() }
+        cache?.background.submit { _ = self.damaged() }
     }
 
     private func damaged() -> CacheError {

@@ -32,11 +32,23 @@ final class CacheBed: Sendable {
         return settings
     }
 
-    func cache(_ change: (inout DiskCacheSettings) -> Void = { _ in }) throws -> DiskCache {
+    func cache(_ change: (inout DiskCacheSettings) -> Void = { _ in }) throws(CacheDirectoryError) -> DiskCache {
         try DiskCache(
             settings: settings(change), workers: workers,
             log: { [weak self] line in self?.lines.withLock { $0.append(line) } },
             clock: { [weak self] in self?.time.load(ordering: .relaxed) ?? 0 })
+    }
+
+    /// The next process's cache, once the last holder of a cache that was let go unclosed has given the lock back.
+    func cacheAfterCrash(_ change: (inout DiskCacheSettings) -> Void = { _ in }) async throws -> DiskCache {
+        while true {
+            do throws(CacheDirectoryError) {
+                return try cache(change)
+            } catch {
+                guard error.description.contains("another process") else { throw error }
+                await Task.yield()
+            }
+        }
     }
 
     /// Runs an async function on one of the loops and hands its outcome back.
@@ -63,32 +75,8 @@ final class CacheBed: Sendable {
         }
     }
 
-    /// Returns once every job that is in the workers' queue now has run.
-    func drainWorkers() async {
-        // One job on each thread at once: each waits for the others, so that none can be behind an older job.
-        let barrier = WorkerBarrier(count: 3)
-        await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<3 { group.addTask { await self.workers.run { barrier.meet() } } }
-        }
-    }
-
-    /// Lets the accounting write what it has, so that the next use of an object is noted anew.
-    func nextBatch(of cache: DiskCache) async { await cache.flushAccounting() }
-
     /// The file of an object.
     func file(of key: ObjectKey) -> String { path + "/objects/" + ObjectPath(key).string }
-}
-
-/// Lets threads go on once all of them are there.
-final class WorkerBarrier: Sendable {
-    private let missing: Atomic<Int>
-
-    init(count: Int) { missing = Atomic(count) }
-
-    func meet() {
-        missing.wrappingSubtract(1, ordering: .acquiringAndReleasing)
-        while missing.load(ordering: .acquiring) > 0 { sched_yield() }
-    }
 }
 
 struct NoUID: Error {}

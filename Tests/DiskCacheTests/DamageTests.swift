@@ -75,6 +75,17 @@ import Testing
         await victim.cache.close()
     }
 
+    /// The validator comes from the trailer: it must not be wrong even before a byte is read.
+    @Test func aDamagedTrailerIsSeenWhenTheFileIsOpened() async throws {
+        let victim = try await Victim()
+        var damaged = victim.pristine
+        damaged[damaged.count - 1] ^= 1
+        try victim.write(damaged)
+        _ = await victim.cache.peek(victim.other)
+        #expect(await victim.cache.peek(victim.key) == nil)
+        await victim.cache.close()
+    }
+
     @Test func aDamagedBlockDoesNotKeepTheOthersFromBeingServed() async throws {
         let victim = try await Victim()
         var damaged = victim.pristine
@@ -114,7 +125,7 @@ import Testing
         try FileHandle(forWritingTo: URL(fileURLWithPath: victim.file)).truncate(atOffset: 10_000)
         await #expect(throws: CacheError.self) { try await object.bytes() }
         object.reportDamage()
-        await victim.bed.drainWorkers()
+        await victim.cache.settle()
         #expect(victim.cache.openCached(victim.key) == nil)
         await victim.cache.close()
     }

@@ -106,7 +106,7 @@ import Testing
             }
             #expect(cache.statistics().fills == 0)
             #expect(await cache.peek(key) == nil)
-            await bed.drainWorkers()
+            await cache.settle()
             #expect(bed.files("objects") == [] && bed.files("fills") == [])
             // The next one may try again.
             try await cache.store(body(5), key)

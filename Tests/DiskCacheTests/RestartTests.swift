@@ -17,15 +17,14 @@ import Testing
             try await writer?.append(body(1 << 20))
             cache = nil
             writer = nil
-            await bed.drainWorkers()
             // What a kill leaves where files have names, and what it leaves of an eviction.
             let files = FileManager.default
             try Data([1, 2, 3]).write(to: URL(fileURLWithPath: bed.path + "/fills/torn"))
             try files.createDirectory(atPath: bed.path + "/trash/a/b", withIntermediateDirectories: true)
             try Data([1]).write(to: URL(fileURLWithPath: bed.path + "/trash/a/b/c"))
 
-            let next = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
-            await bed.drainWorkers()
+            let next = try await bed.cacheAfterCrash { $0.usesUnnamedFiles = usesUnnamedFiles }
+            await next.settle()
             #expect(bed.files("fills") == [])
             #expect(try files.contentsOfDirectory(atPath: bed.path + "/trash") == [])
             #expect(bed.files("objects").count == 1)
@@ -55,7 +54,7 @@ import Testing
         let second = try bed.cache()
         // Served before, while and after it is rebuilt.
         #expect(try await second.hit(try key()).bytes() == body(100))
-        await bed.drainWorkers()
+        await second.settle()
         #expect(second.statistics().bytes == before.bytes)
         #expect(second.statistics().objects == 12 && second.statistics().series == 4)
         await second.close()
@@ -85,20 +84,46 @@ import Testing
             bed.time.wrappingAdd(1000, ordering: .relaxed)
             try await cache?.store(body(100), try key(series: series))
         }
-        await bed.nextBatch(of: try #require(cache))
+        await cache?.settle()
         bed.time.wrappingAdd(1000, ordering: .relaxed)
         _ = try await cache?.hit(try key(series: 1))
-        await bed.nextBatch(of: try #require(cache))
+        await cache?.settle()
         cache = nil
-        await bed.drainWorkers()
 
-        let next = try bed.cache { $0.maxSize = 3 * 8192 }
-        await bed.drainWorkers()
+        let next = try await bed.cacheAfterCrash { $0.maxSize = 3 * 8192 }
+        await next.settle()
         try await next.store(body(100), try key(series: 4))
-        await bed.drainWorkers()
+        await next.settle()
         #expect(await next.peek(try key(series: 1)) != nil)
         #expect(await next.peek(try key(series: 2)) == nil)
         await next.close()
+    }
+
+    @Test func whatIsStoredWhileTheAccountingIsRebuiltIsCountedOnce() async throws {
+        let bed = try CacheBed()
+        for round in 1...2 {
+            // Series enough for the scan to take its time, and fills in some of them at the same time.
+            for series in 1...150 {
+                let file = bed.file(of: try key(study: round, series: series))
+                try FileManager.default.createDirectory(
+                    atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                try Data([1]).write(to: URL(fileURLWithPath: file))
+            }
+            let cache = try bed.cache()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for series in stride(from: 1, through: 150, by: 10) {
+                    group.addTask {
+                        try await cache.store(body(10), try key(study: round, series: series, instance: 2))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            await cache.settle()
+            #expect(cache.statistics().objects == Int64(bed.files("objects").count))
+            #expect(cache.statistics().series == Int64(150 * round))
+            await cache.close()
+            try FileManager.default.removeItem(atPath: bed.path + "/accounting.sqlite")
+        }
     }
 
     @Test func foreignFilesInTheTreeDisturbNobody() async throws {
@@ -114,7 +139,7 @@ import Testing
         try files.createSymbolicLink(atPath: objects + "/_/00/00/1.2.9", withDestinationPath: "/")
         try files.removeItem(atPath: bed.path + "/accounting.sqlite")
         let second = try bed.cache()
-        await bed.drainWorkers()
+        await second.settle()
         #expect(second.statistics().objects == 1 && second.statistics().series == 1)
         await second.close()
     }
@@ -128,7 +153,7 @@ import Testing
         await first.close()
         try FileManager.default.removeItem(atPath: bed.path + "/accounting.sqlite")
         let second = try bed.cache()
-        await bed.drainWorkers()
+        await second.settle()
         #expect(second.statistics().objects == 1)
         #expect(await second.purge(study: key.study, series: nil, tenant: key.tenant) == 8192)
         await second.close()

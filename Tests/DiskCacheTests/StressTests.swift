@@ -28,8 +28,7 @@ import Testing
             }
             try await group.waitForAll()
         }
-        await bed.drainWorkers()
-        await bed.nextBatch(of: cache)
+        await cache.settle()
         let statistics = cache.statistics()
         #expect(statistics.fills == 0)
         #expect(statistics.descriptors <= 8)
