@@ -68,7 +68,8 @@ let package = Package(
         .executableTarget(
             name: "wadogate",
             dependencies: [
-                "Configuration", "Operations", "Gateway", "DiskCache", "StudyDirectory", "Upstream", "HTTPServer",
+                "CLinux", "Configuration", "Operations", "Gateway", "DiskCache", "StudyDirectory", "Upstream",
+                "HTTPServer",
                 "EventLoop", "CachePolicy", "WADO", "FHIR", "HTTP", "DICOM",
             ],
             swiftSettings: settings),
@@ -90,6 +91,6 @@ let package = Package(
         tests("Operations", ["DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
         tests(
             "Configuration",
-            ["HTTP", "FHIR", "WADO", "Gateway", "Upstream", "StudyDirectory", "DiskCache", "Operations"]),
+            ["HTTP", "HTTPServer", "FHIR", "WADO", "Gateway", "Upstream", "StudyDirectory", "DiskCache", "Operations"]),
     ]
 )

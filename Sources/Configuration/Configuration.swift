@@ -2,6 +2,7 @@
 // table; knows nothing of how the rooms use what it says.
 package import DiskCache
 package import Gateway
+package import HTTPServer
 package import Operations
 package import StudyDirectory
 package import Upstream
@@ -10,7 +11,9 @@ package import Upstream
 package struct Configuration: Sendable {
     package var listen: [ListenAddress]
     package var tls: TLSFiles?
-    package var server: ServerLimits
+    package var server: HTTPServerSettings
+    /// How long answers under way may go on when the process ends.
+    package var drainTimeout: Duration
     /// Without its secret, which main reads from ``secretFile`` or asks of the cache.
     package var gateway: GatewaySettings
     /// The file of the secret; nil: the cache keeps one.
@@ -32,17 +35,6 @@ package struct Configuration: Sendable {
         package var key: String
         /// Who signs client certificates; a client that shows none is refused when access is by mutual TLS.
         package var clientAuthority: String?
-    }
-
-    /// Limits of each listener; times are from the event that the name says.
-    package struct ServerLimits: Sendable, Hashable {
-        /// Bytes.
-        package var headSize: Int
-        package var headerTimeout: Duration
-        package var idleTimeout: Duration
-        package var writeTimeout: Duration
-        package var maxConnections: Int
-        package var drainTimeout: Duration
     }
 }
 

@@ -3,6 +3,7 @@ import DiskCache
 import Gateway
 import Glibc
 import HTTP
+import HTTPServer
 import Operations
 import StudyDirectory
 import Upstream

@@ -5,6 +5,7 @@ import FHIR
 import Gateway
 import Glibc
 import HTTP
+import HTTPServer
 import Operations
 import StudyDirectory
 import Upstream
@@ -18,7 +19,8 @@ struct ConfigurationBuilder {
     mutating func build() throws(ConfigurationError) -> Configuration {
         let backends = backends()
         let configuration = Configuration(
-            listen: values.addresses("listen"), tls: tls(), server: limits(), gateway: gateway(),
+            listen: values.addresses("listen"), tls: tls(), server: server(),
+            drainTimeout: values.duration("server.drain_timeout") ?? .zero, gateway: gateway(),
             secretFile: values.text("secret_file"),
             sources: sources(), backends: backends, cache: cache(), admin: admin(),
             adminListen: values.addresses("admin.listen"), log: log(),
@@ -78,14 +80,15 @@ struct ConfigurationBuilder {
         Set(RenderingAbility.allCases.filter { values.flag("\(section).\($0.rawValue)") == true })
     }
 
-    private func limits() -> Configuration.ServerLimits {
-        Configuration.ServerLimits(
-            headSize: Int(values.integer("server.head_size") ?? 0),
-            headerTimeout: values.duration("server.header_timeout") ?? .zero,
-            idleTimeout: values.duration("server.idle_timeout") ?? .zero,
-            writeTimeout: values.duration("server.write_timeout") ?? .zero,
-            maxConnections: Int(values.integer("server.max_connections") ?? 0),
-            drainTimeout: values.duration("server.drain_timeout") ?? .zero)
+    private func server() -> HTTPServerSettings {
+        var settings = HTTPServerSettings()
+        settings.limits.headSize = values.integer("server.head_size").map { Int($0) } ?? settings.limits.headSize
+        settings.limits.requestLineSize = min(settings.limits.requestLineSize, settings.limits.headSize)
+        settings.headerTimeout = values.duration("server.header_timeout") ?? settings.headerTimeout
+        settings.idleTimeout = values.duration("server.idle_timeout") ?? settings.idleTimeout
+        settings.writeStallTimeout = values.duration("server.write_timeout") ?? settings.writeStallTimeout
+        settings.maxConnections = values.integer("server.max_connections").map { Int($0) } ?? settings.maxConnections
+        return settings
     }
 
     // MARK: What is asked

@@ -1,5 +1,6 @@
 // What a setting's text means: units, bounds and spelling of each type of value. Pure.
 import HTTP
+import HTTPServer
 
 /// A value that has passed its type's checks.
 enum SettingValue: Sendable, Hashable {
@@ -19,7 +20,7 @@ package enum ValueType: Sendable {
     /// An absolute path.
     case path
     case url
-    /// A numeric address and a port: "127.0.0.1:8080", "[::]:8080".
+    /// An address and a port: "127.0.0.1:8080", "[::]:8080".
     case address
     case integer(ClosedRange<Int64>)
     /// Bytes, with a unit.
@@ -69,7 +70,11 @@ package enum ValueType: Sendable {
             }
             return .url(url)
         case .address:
-            return .address(try ListenAddress.read(text))
+            guard let address = ListenAddress(text) else {
+                throw ValueError(
+                    "\(quoted(text)) is not an address and port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080")
+            }
+            return .address(address)
         case .integer(let bounds):
             guard let value = Int64(text) else { throw ValueError("expected a whole number, found \(quoted(text))") }
             return .integer(try within(bounds, value) { "\($0)" })

@@ -1,5 +1,6 @@
 // The settings by name, as written or by default: what the Configuration is built from.
 import HTTP
+import HTTPServer
 
 /// What was written, checked against the table row by row, with the defaults behind it.
 ///

@@ -239,8 +239,8 @@ extension SettingsTable {
             "server.head_size", .bytes(kibibyte...mebibyte), default: "16KiB",
             "Request line and header fields together."),
         .value(
-            "server.header_timeout", .duration(.milliseconds(100)...hour), default: "10s",
-            "Until a request's head has arrived, from its first byte or from the connection's beginning."),
+            "server.header_timeout", .duration(.milliseconds(100)...hour), default: "15s",
+            "Until a request's head has arrived, from its first byte or from the connection's beginning, TLS included."),
         .value(
             "server.idle_timeout", .duration(.milliseconds(100)...day), default: "75s",
             "How long a connection without a request stays open."),
@@ -248,7 +248,8 @@ extension SettingsTable {
             "server.write_timeout", .duration(.milliseconds(100)...day), default: "60s",
             "How long a client may take no byte before it is given up."),
         .value(
-            "server.max_connections", .integer(1...1_000_000), default: "10000", "Beyond that, new connections wait."),
+            "server.max_connections", .integer(1...1_000_000), default: "16384",
+            "One more is told so by a 503 and closed."),
         .value(
             "server.drain_timeout", .duration(.zero...hour), default: "30s",
             "How long answers under way may go on after SIGTERM."),

@@ -1,16 +1,17 @@
 // Why a series goes where it goes: which record, from which source, which endpoint, and why not the others.
 package import DICOM
 package import EventLoop
-import FHIR
+package import FHIR
 import HTTP
 package import StudyDirectory
-import Upstream
+package import Upstream
 
 /// What `wadogate explain` prints.
 package struct Explanation: Sendable {
     package struct SeriesLine: Sendable {
         package var series: UID
         package var modality: String?
+        /// Nil: the record does not list this series.
         package var instances: Int?
         /// Usable endpoints, best first.
         package var chosen: [Choice]
@@ -39,7 +40,18 @@ package struct Explanation: Sendable {
     package var series: [SeriesLine]
 }
 
-extension Gateway {
+/// Explains studies. Needs no cache, so that a command can explain while a gateway runs.
+package struct Explainer: Sendable {
+    private let directory: StudyDirectory
+    private let upstream: Upstream
+    private let defaultEndpoint: Endpoint?
+
+    package init(directory: StudyDirectory, upstream: Upstream, defaultEndpoint: Endpoint?) {
+        self.directory = directory
+        self.upstream = upstream
+        self.defaultEndpoint = defaultEndpoint
+    }
+
     /// Explains one study, or one of its series.
     ///
     /// - Throws: ``DirectoryError`` when no source has the study.
@@ -58,7 +70,9 @@ extension Gateway {
     private func line(
         for uid: UID, known: StudyRecord.Series?, _ resolution: Resolution
     ) -> Explanation.SeriesLine {
-        let choice = choice(in: resolution, series: uid)
+        let choice = EndpointChoice(
+            record: resolution.record, series: uid, now: timestamp(secondsSince1970()), fallback: defaultEndpoint,
+            directoryBase: resolution.base)
         return Explanation.SeriesLine(
             series: uid, modality: known?.modality,
             instances: known.map { $0.numberOfInstances ?? $0.instances.count },
@@ -71,5 +85,15 @@ extension Gateway {
             rejected: choice.rejections.map {
                 Explanation.Rejection(endpoint: $0.endpoint.id, reason: $0.reason)
             })
+    }
+}
+
+extension Gateway {
+    /// Explains one study, or one of its series.
+    ///
+    /// - Throws: ``DirectoryError`` when no source has the study.
+    package func explain(study: UID, series: UID?, on loop: EventLoop) async throws(DirectoryError) -> Explanation {
+        try await Explainer(directory: directory, upstream: upstream, defaultEndpoint: settings.defaultEndpoint)
+            .explain(study: study, series: series, on: loop)
     }
 }

@@ -24,7 +24,7 @@ extension Explanation.SeriesLine {
                     chosen.map { choice in
                         .object([
                             ("endpoint", .text(choice.endpoint)), ("connection_type", .text(choice.connectionType)),
-                            ("backend", .optional(choice.backend)),
+                            ("address", .optional(choice.address)), ("backend", .optional(choice.backend)),
                         ])
                     })
             ),

@@ -87,6 +87,7 @@ extension RequestLogEntry {
         fields.append(("duration_ms", .milliseconds(duration)))
         if let upstreamFirstByte { fields.append(("upstream_first_byte_ms", .milliseconds(upstreamFirstByte))) }
         add("failure", failure)
+        add("detail", detail)
         return fields
     }
 }

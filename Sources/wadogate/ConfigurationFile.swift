@@ -26,25 +26,11 @@ enum ConfigurationFile {
         complain("wadogate: the configuration has \(count) \(count == 1 ? "problem" : "problems")\n")
     }
 
-    /// At most a little more than a configuration may have.
     private static func contents(of path: String) throws(ConfigurationError) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(path) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while bytes.count <= 1 << 20 {
-            let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            if count < 0 { throw failure(path) }
-            if count == 0 { break }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-        return bytes
-    }
-
-    private static func failure(_ path: String) -> ConfigurationError {
-        ConfigurationError(problems: [Problem(unsafe String(cString: strerror(errno)), at: Place(source: path))])
+        // One byte more than a configuration may have, so that it is refused and not cut.
+        if let bytes = SmallFile.read(path, most: (1 << 20) + 1) { return bytes }
+        let reason = unsafe String(cString: strerror(errno))
+        throw ConfigurationError(problems: [Problem(reason, at: Place(source: path))])
     }
 
     private static func environment() -> [String: String] {

@@ -3,6 +3,7 @@ import Configuration
 import DiskCache
 import Gateway
 import HTTP
+import HTTPServer
 import StudyDirectory
 import Upstream
 

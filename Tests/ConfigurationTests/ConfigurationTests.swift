@@ -4,6 +4,7 @@ import FHIR
 import Foundation
 import Gateway
 import HTTP
+import HTTPServer
 import Operations
 import StudyDirectory
 import Testing
@@ -77,6 +78,7 @@ import WADO
             "listen: ['0.0.0.0:8080']",
             "`listen`: 0.0.0.0:8080 is not loopback, so that others can reach it: say in `access`"
         ),
+        ("listen: ['gateway.example.org:80']", "gateway.example.org:80 is not loopback"),
         ("listen: ['127.0.0.1:1', '[::]:2']", "[::]:2 is not loopback"),
         ("listen: []", "`listen`: at least one address is needed"),
         ("listen: ['127.0.0.1:9090']", "`admin.listen`: 127.0.0.1:9090 is given twice"),

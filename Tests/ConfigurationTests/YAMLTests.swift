@@ -1,5 +1,6 @@
 import Configuration
 import DiskCache
+import HTTPServer
 import Testing
 
 /// What of YAML is read and what is refused.

@@ -6,7 +6,8 @@ import Testing
 /// How words are taken apart, and what the help says.
 @Suite struct CommandLineTests {
     private let options = [
-        Option("config", letter: "c", value: "FILE", "…"), Option("set", letter: "s", value: "NAME=VALUE", isRepeatable: true, "…"),
+        Option("config", letter: "c", value: "FILE", "…"),
+        Option("set", letter: "s", value: "NAME=VALUE", isRepeatable: true, "…"),
         Option("once", "…"),
     ]
 

@@ -1,0 +1,1 @@
+func demo(_ arguments: Arguments) -> ExitStatus { .failure }

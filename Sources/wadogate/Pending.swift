@@ -1,3 +1,0 @@
-func serve(_ arguments: Arguments) -> ExitStatus { .failure }
-func explain(_ arguments: Arguments) -> ExitStatus { .failure }
-func demo(_ arguments: Arguments) -> ExitStatus { .failure }

@@ -1,0 +1,168 @@
+// The composition root: every room made, in order, and handed to those that need it; and their end in the opposite order.
+import Configuration
+import DICOM
+import DiskCache
+import EventLoop
+import Gateway
+import Glibc
+import HTTP
+import HTTPServer
+import Operations
+import StudyDirectory
+import Upstream
+
+/// Why the gateway could not begin; a sentence for the operator.
+struct StartError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// All rooms of one process at work.
+final class RunningGateway: Sendable {
+    let addresses: [SocketAddress]
+    let adminAddresses: [SocketAddress]
+    private let drainTimeout: Duration
+    private let server: HTTPServer
+    private let adminServer: HTTPServer
+    private let admin: AdminHandler
+    private let cache: DiskCache
+    private let log: Log
+
+    /// Opens everything; the admin listener first, so that /readyz can say that the rest is on its way, and the gateway's own
+    /// listeners last. Runs on one of the loops.
+    ///
+    /// - Throws: ``StartError`` for what the operator must mend. What was opened before is left to the process's end.
+    init(
+        _ configuration: Configuration, log: Log, loops: EventLoopGroup, workers: WorkerPool
+    ) async throws(StartError) {
+        self.log = log
+        drainTimeout = configuration.drainTimeout
+        let tls = try Self.tls(configuration)
+
+        let admin = AdminHandler(settings: configuration.admin, workers: workers, log: log)
+        self.admin = admin
+        let adminServer = HTTPServer(loops: loops, settings: configuration.server, handler: admin) { log.write($0) }
+        self.adminServer = adminServer
+        adminAddresses = try await Self.listen(adminServer, on: configuration.adminListen, tls: nil, workers)
+
+        let cache = try await Self.openCache(configuration, log: log, workers: workers)
+        self.cache = cache
+        let upstream = try Self.upstream(configuration, loops: loops, workers: workers)
+        let directory = await StudyDirectory(
+            sources: configuration.sources, upstream: upstream, loops: loops, workers: workers
+        ) { log.write(.info, "directory", [("note", .text($0))]) }
+
+        var settings = configuration.gateway
+        settings.secret = try await Self.secret(configuration, cache, workers: workers)
+        let gateway = Gateway(
+            settings: settings, upstream: upstream, directory: directory, cache: cache, workers: workers
+        ) { log.write($0) }
+        let server = HTTPServer(loops: loops, settings: configuration.server, handler: gateway) { log.write($0) }
+        self.server = server
+        addresses = try await Self.listen(server, on: configuration.listen, tls: tls, workers)
+        admin.enter(.ready(Self.actions(gateway, cache)))
+    }
+
+    /// Takes no new work, lets answers under way finish, and closes the cache.
+    func drain() async {
+        admin.enter(.draining)
+        log.write(.info, "draining", [("limit_ms", .milliseconds(drainTimeout))])
+        await server.drain(within: drainTimeout)
+        await cache.close()
+        await adminServer.drain(within: .seconds(1))
+        log.write(.info, "stopped")
+    }
+
+    // MARK: Parts
+
+    private static func actions(_ gateway: Gateway, _ cache: DiskCache) -> AdminActions {
+        AdminActions(
+            explain: { study, series, loop in
+                do throws(DirectoryError) {
+                    return .success(try await gateway.explain(study: study, series: series, on: loop).json)
+                } catch {
+                    return .failure(error)
+                }
+            },
+            statistics: { cache.statistics() },
+            purge: { study, series in await cache.purge(study: study, series: series) })
+    }
+
+    private static func openCache(
+        _ configuration: Configuration, log: Log, workers: WorkerPool
+    ) async throws(StartError) -> DiskCache {
+        try await workers.run { () throws(StartError) in
+            do throws(CacheDirectoryError) {
+                return try DiskCache(settings: configuration.cache, workers: workers) { text in
+                    log.write(.warning, "cache", [("note", .text(text))])
+                }
+            } catch {
+                throw StartError(error.description)
+            }
+        }
+    }
+
+    /// The bytes of `secret_file`, else the cache's own.
+    private static func secret(
+        _ configuration: Configuration, _ cache: DiskCache, workers: WorkerPool
+    ) async throws(StartError) -> [UInt8] {
+        try await workers.run { () throws(StartError) in
+            if let path = configuration.secretFile {
+                if let secret = SmallFile.read(path, most: 4096), secret.count >= 32 { return secret }
+                throw StartError("secret_file \(path) can't be read or holds less than 32 bytes")
+            }
+            do throws(CacheDirectoryError) {
+                return try cache.secret()
+            } catch {
+                throw StartError(error.description)
+            }
+        }
+    }
+
+    static func upstream(
+        _ configuration: Configuration, loops: EventLoopGroup, workers: WorkerPool
+    ) throws(StartError) -> Upstream {
+        var backends = configuration.backends
+        for case .fhir(_, let backend) in configuration.sources.map(\.kind) { backends.append(backend) }
+        do {
+            return try Upstream(loops: loops, workers: workers, backends: backends)
+        } catch {
+            throw StartError("\(error)")
+        }
+    }
+
+    private static func listen(
+        _ server: HTTPServer, on addresses: [ListenAddress], tls: TLSContext?, _ workers: WorkerPool
+    ) async throws(StartError) -> [SocketAddress] {
+        try await workers.run { () throws(StartError) in
+            var bound: [SocketAddress] = []
+            for address in addresses {
+                do throws(ListenError) {
+                    bound += try server.listen(on: address, tls: tls)
+                } catch {
+                    throw StartError(error.description)
+                }
+            }
+            return bound
+        }
+    }
+
+    private static func tls(_ configuration: Configuration) throws(StartError) -> TLSContext? {
+        guard configuration.tls != nil else { return nil }
+        throw StartError("TLS is not there yet: put a proxy that speaks it before the gateway, or leave `tls` out")
+    }
+}
+
+extension Log {
+    /// What happened on a listener beside its requests.
+    func write(_ event: ServerEvent) {
+        let level: LogLevel =
+            switch event {
+            case .requestRefused, .handshakeFailed, .writeStalled: .info
+            case .connectionRefused, .acceptPaused, .fileUnreadable: .warning
+            case .exchangeDropped, .lengthMismatch: .error
+            }
+        write(level, "connection", [("note", .text(event.description))])
+    }
+}
