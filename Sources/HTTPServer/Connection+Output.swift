@@ -48,7 +48,7 @@ extension Connection {
     /// Hands the kernel what it takes; the rest goes when the socket is writable again.
     func flush() {
         guard hasOutput else { return }
-        let result = transport.send(&output)
+        let result = transport.send(&output, scratch: &server.scratch)
         if case .answering(let answer) = phase { answer.bytesSent += result.bodyBytes }
         switch result.outcome {
         case .drained: outputDrained()
@@ -69,7 +69,7 @@ extension Connection {
         case .answering(let answer):
             answer.outputDrained()
             advance()
-        case .closing: linger()
+        case .closing: finishClosing()
         case .head, .body, .lingering, .closed: break
         }
     }
@@ -92,11 +92,13 @@ extension Connection {
         guard !isClosed else { return }
         phase = .closing
         clearDeadline()
-        transport.prepareShutdown()
-        if hasOutput { flush() } else { linger() }
+        if hasOutput { flush() } else { finishClosing() }
     }
 
-    private func linger() {
+    private func finishClosing() {
+        transport.prepareShutdown()
+        // The drained output calls here again.
+        if hasOutput { return flush() }
         phase = .lingering
         _ = shutdown(descriptor, Int32(SHUT_WR))
         setDeadline(.linger)

@@ -105,7 +105,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
     private func discardInput() {
         for _ in 0..<8 {
-            let (count, code) = SocketCall.receive(descriptor, &server.scratch)
+            let (count, code) = SocketCall.receive(descriptor, &server.scratch, most: .max)
             if count > 0 { continue }
             if count == 0 || code != EAGAIN { close() }
             return

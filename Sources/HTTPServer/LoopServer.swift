@@ -21,8 +21,8 @@ final class LoopServer: @unchecked Sendable {
     private var connections: [Int32: Connection] = [:]
     private var drained: (() -> Void)?
     private(set) var isDraining = false
-    /// Room for what one call reads; shared, so that an idle connection has none.
-    var scratch = [UInt8](repeating: 0, count: 16 << 10)
+    /// Room for the transports to work in; shared, so that an idle connection has none.
+    var scratch = [UInt8](repeating: 0, count: TransportLimits.scratchSize)
     private var dateSecond: time_t = 0
     private var dateBytes: [UInt8] = []
 

@@ -18,7 +18,7 @@ final class PlainTransport: Transport {
     func prepareShutdown() {}
 
     func receive(into input: inout [UInt8], scratch: inout [UInt8]) -> ReceiveOutcome {
-        let (count, code) = SocketCall.receive(descriptor, &scratch)
+        let (count, code) = SocketCall.receive(descriptor, &scratch, most: TransportLimits.bytesPerReceive)
         if count > 0 {
             input.append(contentsOf: scratch[0..<count])
             return .received
@@ -27,7 +27,7 @@ final class PlainTransport: Transport {
         return code == EAGAIN ? .nothing : .failed(nil)
     }
 
-    func send(_ queue: inout OutputQueue) -> SendResult {
+    func send(_ queue: inout OutputQueue, scratch: inout [UInt8]) -> SendResult {
         var result = SendResult(outcome: .drained, hasProgressed: false, bodyBytes: 0)
         var turn = TransportLimits.bytesPerTurn
         while let first = queue.segments.first {
@@ -112,10 +112,17 @@ enum SocketCall {
         }
     }
 
-    static func receive(_ descriptor: Int32, _ buffer: inout [UInt8]) -> (Int, Int32) {
+    static func receive(_ descriptor: Int32, _ buffer: inout [UInt8], most: Int) -> (Int, Int32) {
         // recv writes at most the count it is given.
         unsafe buffer.withUnsafeMutableBytes { buffer in
-            retrying { unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+            retrying { unsafe recv(descriptor, buffer.baseAddress, min(most, buffer.count), 0) }
+        }
+    }
+
+    static func read(_ file: Int32, _ buffer: inout [UInt8], most: Int, at offset: off_t) -> (Int, Int32) {
+        // pread writes at most the count it is given.
+        unsafe buffer.withUnsafeMutableBytes { buffer in
+            retrying { unsafe pread(file, buffer.baseAddress, min(most, buffer.count), offset) }
         }
     }
 

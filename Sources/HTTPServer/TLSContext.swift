@@ -1,5 +1,67 @@
-// stub, replaced below
-import EventLoop
-package final class TLSContext: Sendable {
-    func transport(_ descriptor: Int32) -> (any Transport)? { nil }
+// The keys and rules of a TLS listener. Knows no connections.
+import COpenSSL
+import Glibc
+
+/// A certificate chain with its key, and whose client certificates are accepted.
+///
+/// TLS 1.2 and 1.3, no renegotiation, HTTP/1.1 by ALPN. With a client CA, every connection must bring a certificate that it
+/// signed, and none is resumed, so that each verification is a fresh one.
+///
+/// Unchecked because it never changes after `init`, and OpenSSL lets threads share a context that does not.
+@safe package final class TLSContext: @unchecked Sendable {
+    private let context: OpaquePointer
+
+    /// Reads PEM files; blocks.
+    ///
+    /// - Parameters:
+    ///   - certificateFile: the server's certificate, and behind it the intermediate ones.
+    ///   - keyFile: the key, without passphrase.
+    ///   - clientCAFile: CA certificates for clients; nil asks clients for nothing.
+    /// - Throws: ``TLSError`` when a file cannot be read or the key does not fit.
+    package init(certificateFile: String, keyFile: String, clientCAFile: String? = nil) throws(TLSError) {
+        guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { throw TLSError("no TLS context") }
+        unsafe self.context = unsafe context
+        unsafe copenssl_set_server_policy(context)
+        unsafe copenssl_never_ask_for_passphrase(context)
+        unsafe copenssl_speak_http11(context)
+        try Self.check("the certificate chain \(certificateFile)") {
+            unsafe SSL_CTX_use_certificate_chain_file(context, certificateFile)
+        }
+        try Self.check("the key \(keyFile)") {
+            unsafe SSL_CTX_use_PrivateKey_file(context, keyFile, SSL_FILETYPE_PEM)
+        }
+        try Self.check("key and certificate") { unsafe SSL_CTX_check_private_key(context) }
+        if let clientCAFile { try requireClientCertificates(of: clientCAFile) }
+    }
+
+    deinit { unsafe SSL_CTX_free(context) }
+
+    private func requireClientCertificates(of file: String) throws(TLSError) {
+        try Self.check("the client CA \(file)") { unsafe SSL_CTX_load_verify_locations(context, file, nil) }
+        // The list of names that is sent to clients, so that browsers offer the right certificate. The context takes it over.
+        unsafe SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(file))
+        unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        unsafe copenssl_refuse_resumption(context)
+    }
+
+    private static func check(_ what: String, _ call: () -> Int32) throws(TLSError) {
+        ERR_clear_error()
+        if call() != 1 { throw TLSError("\(what): \(lastReason ?? "unusable")") }
+    }
+
+    /// The newest reason in this thread's error queue.
+    static var lastReason: String? {
+        unsafe ERR_reason_error_string(ERR_peek_last_error()).map { unsafe String(cString: $0) }
+    }
+
+    /// A new connection's encryption; nil when memory is short.
+    func transport(_ descriptor: Int32) -> (any Transport)? {
+        unsafe TLSTransport(descriptor: descriptor, context: context)
+    }
+}
+
+/// Keys or certificates that cannot be used.
+package struct TLSError: Error, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
 }

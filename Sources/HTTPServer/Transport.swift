@@ -43,8 +43,8 @@ protocol Transport: AnyObject {
     /// Reads once and appends what came to `input`.
     func receive(into input: inout [UInt8], scratch: inout [UInt8]) -> ReceiveOutcome
     /// Sends from the queue until it is empty, the socket is full, or its turn is over.
-    func send(_ queue: inout OutputQueue) -> SendResult
-    /// Says that nothing more will come; the caller sends what that leaves pending.
+    func send(_ queue: inout OutputQueue, scratch: inout [UInt8]) -> SendResult
+    /// Says behind all that was sent that nothing more will come; the caller sends what that leaves pending. Once is enough.
     func prepareShutdown()
 }
 
@@ -53,4 +53,8 @@ enum TransportLimits {
     static let bytesPerTurn = 4 << 20
     /// Bytes of one `sendfile`.
     static let bytesPerFileCall = 2 << 20
+    /// Bytes of one read from the socket.
+    static let bytesPerReceive = 16 << 10
+    /// What ``Transport``'s callers lend them to work in.
+    static let scratchSize = 128 << 10
 }
