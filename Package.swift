@@ -84,7 +84,7 @@ let package = Package(
         tests("EventLoop"),
         tests("HTTPServer", ["EventLoop", "HTTP", "HTTPTestVectors", "CLinux"]),
         tests("Upstream", ["EventLoop", "HTTP", "CLinux"]),
-        tests("StudyDirectory", ["EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
+        tests("StudyDirectory", ["CLinux", "EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
         tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
         tests("wadogate", ["Configuration"]),

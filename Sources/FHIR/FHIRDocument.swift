@@ -14,6 +14,8 @@ package struct OutcomeIssue: Sendable, Hashable {
 
 /// The studies, endpoints and paging links of one text.
 package struct FHIRDocument: Sendable {
+    /// The type of the outermost resource: "Bundle"; of NDJSON, of the last line's.
+    package private(set) var resourceType = ""
     package var studies: [ParsedStudy] = []
     package private(set) var endpoints: [ParsedEndpoint] = []
     package private(set) var issues: [OutcomeIssue] = []
@@ -58,6 +60,7 @@ package struct FHIRDocument: Sendable {
         _ value: JSONValue, fullURL: String?, path: String, level: Int
     ) throws(FHIRError) {
         guard let type = value["resourceType"]?.string else { throw .notAResource(path: path) }
+        if level == 0 { resourceType = type }
         let reader = ResourceReader(value, type: type, base: base, fullURL: fullURL)
         switch type {
         case "ImagingStudy":
@@ -87,10 +90,17 @@ package struct FHIRDocument: Sendable {
             default: break
             }
         }
-        for (index, entry) in (value["entry"]?.elements ?? []).enumerated() {
+        let name = level == 0 ? "Bundle" : path
+        let entries: [JSONValue]
+        switch value["entry"] {
+        case .array(let values): entries = values
+        case .null, nil: entries = []
+        default: throw .wrongType(path: "\(name).entry")
+        }
+        for (index, entry) in entries.enumerated() {
             // A batch response's entry may have a response and no resource.
             guard let resource = entry["resource"] else { continue }
-            let entryPath = "\(path == "the document" ? "Bundle" : path).entry[\(index)].resource"
+            let entryPath = "\(name).entry[\(index)].resource"
             guard resource["resourceType"]?.string != nil else {
                 readingNotes.add("\(entryPath) is not a FHIR resource")
                 continue

@@ -8,12 +8,15 @@ package enum FHIRError: Error, Equatable, CustomStringConvertible {
     case tooLarge(String)
     /// JSON, but not a resource; the path leads to the value at fault ("Bundle.entry[3].resource").
     case notAResource(path: String)
+    /// The value at that path has a type with which nothing around it can be understood.
+    case wrongType(path: String)
 
     package var description: String {
         switch self {
         case .malformed(let offset, let what): "not JSON: \(what) (at byte \(offset))"
         case .tooLarge(let limit): "too large: \(limit)"
         case .notAResource(let path): "\(path) is not a FHIR resource"
+        case .wrongType(let path): "\(path) has the wrong type"
         }
     }
 }

@@ -118,16 +118,20 @@ struct ArchiveIndex: Sendable {
     }
 
     /// - Returns: nil for what is no DICOM instance, such as a DICOMDIR.
+    /// - Throws: for a file that bears the mark of DICOM and cannot be read.
     private static func facts(of path: String) throws -> InstanceFacts? {
         var reader = Part10HeadReader()
         var facts: InstanceFacts?
+        var isMarked: Bool?
         do {
             try FolderScan.read(path) { (piece) throws(DICOMError) in
+                isMarked = isMarked ?? piece.dropFirst(128).starts(with: "DICM".utf8)
                 if case .facts(let found) = try reader.feed(piece) { facts = found }
                 return facts == nil
             }
             return try facts ?? reader.finish()
-        } catch let error as DICOMError where error.kind == .notDICOM || error.kind == .missingAttribute {
+        } catch let error as DICOMError {
+            if isMarked ?? false, !path.hasSuffix("/DICOMDIR") { throw error }
             return nil
         }
     }

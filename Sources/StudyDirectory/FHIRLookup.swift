@@ -21,7 +21,7 @@ final class FHIRLookup: Sendable {
     private let search: FHIRSearch
     private let upstream: Upstream
     private let workers: WorkerPool
-    private let deadline: Duration
+    private let limits: DirectoryLimits
     private let log: DirectoryLog
     private let habits = Mutex(Habits())
 
@@ -38,19 +38,17 @@ final class FHIRLookup: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - base: the server's base.
-    ///   - deadline: for a look-up in all.
-    init(base: HTTPURL, upstream: Upstream, workers: WorkerPool, deadline: Duration, log: @escaping DirectoryLog) {
+    /// - Parameter base: the server's base.
+    init(base: HTTPURL, upstream: Upstream, workers: WorkerPool, limits: DirectoryLimits, log: @escaping DirectoryLog) {
         search = FHIRSearch(base: base)
         self.upstream = upstream
         self.workers = workers
-        self.deadline = deadline
+        self.limits = limits
         self.log = log
     }
 
     func find(_ study: UID, _ revalidation: Revalidation?, on loop: EventLoop) async -> Outcome {
-        let requester = FHIRRequester(upstream: upstream, loop: loop, deadline: ContinuousClock.now + deadline)
+        let requester = FHIRRequester(upstream: upstream, loop: loop, deadline: ContinuousClock.now + limits.lookup)
         do {
             if let revalidation, try await holds(revalidation, requester) { return .unchanged }
             guard var hits = try await searchAllForms(study, requester) else { return .absent }
@@ -72,7 +70,7 @@ final class FHIRLookup: Sendable {
     private func holds(_ revalidation: Revalidation, _ requester: FHIRRequester) async throws(LookupFailure) -> Bool {
         for read in revalidation.reads {
             guard let url = search.readURL(read.reference) else { return false }
-            let answer = try await requester.get(url, ifNot: read.etag, limit: Self.resourceLimit)
+            let answer = try await requester.get(url, ifNot: read.etag, limit: limits.answer)
             switch ServerVerdict(status: answer.status, isSearch: false) {
             case .notModified: continue
             // A server without conditional reads sends the resource; its tag tells as much.
@@ -130,7 +128,9 @@ final class FHIRLookup: Sendable {
     ) async throws(LookupFailure) -> SearchResult {
         let includes = includesEndpoints ?? habits.withLock { $0.includesEndpoints }
         var url = search.studyURL(study, form: form, includesEndpoints: includes)
-        var paging = SearchPaging(base: search.base, first: url)
+        var bounds = SearchPaging.Limits()
+        bounds.bytes = limits.answer
+        var paging = SearchPaging(base: search.base, first: url, limits: bounds)
         var hits = Hits()
         while true {
             let answer = try await requester.get(url, limit: paging.bytesLeft)
@@ -141,6 +141,9 @@ final class FHIRLookup: Sendable {
             case .failing(let timedOut, let detail): throw LookupFailure(timedOut: timedOut, detail: detail)
             }
             let page = try await parse(answer.body)
+            guard page.resourceType == "Bundle" || page.resourceType == "OperationOutcome" else {
+                throw LookupFailure(timedOut: false, detail: "its answer to a search is no Bundle")
+            }
             for note in page.notes.prefix(3) { log("study \(study): \(note)") }
             if let verdict = take(page, for: study, into: &hits) {
                 switch verdict {
@@ -240,7 +243,7 @@ final class FHIRLookup: Sendable {
         _ reference: String, _ url: HTTPURL, _ requester: FHIRRequester
     ) async -> Result<ParsedEndpoint?, LookupFailure> {
         do throws(LookupFailure) {
-            let answer = try await requester.get(url, limit: Self.resourceLimit)
+            let answer = try await requester.get(url, limit: limits.answer)
             switch ServerVerdict(status: answer.status, isSearch: false) {
             case .content: break
             case .failing(let timedOut, let detail): throw LookupFailure(timedOut: timedOut, detail: detail)
@@ -274,7 +277,6 @@ final class FHIRLookup: Sendable {
     /// A study with more endpoints than this is a mistake or an attack.
     private static let endpointLimit = 64
     private static let concurrentReads = 4
-    private static let resourceLimit = 32 << 20
 }
 
 extension FHIRLookup.Hits {

@@ -36,6 +36,8 @@ package struct DirectoryLimits: Sendable {
     package var downFor: Duration = .seconds(2)
     /// One look-up in all, however many requests it takes.
     package var lookup: Duration = .seconds(60)
+    /// The largest answer to one search, all its pages together, in bytes.
+    package var answer = 32 << 20
     /// At least so long between two scans of a folder.
     package var scanInterval: Duration = .seconds(2)
 

@@ -25,7 +25,7 @@ package final class StudyDirectory: Sendable {
             case .fhir(let url, let backend):
                 let name = "fhir \(backend.name)"
                 let lookup = FHIRLookup(
-                    base: url, upstream: upstream, workers: workers, deadline: limits.lookup,
+                    base: url, upstream: upstream, workers: workers, limits: limits,
                     log: { log("\(name): \($0)") })
                 made.append(
                     FHIRSource(name: name, settings: settings, base: url, lookup: lookup, limits: limits, now: now))

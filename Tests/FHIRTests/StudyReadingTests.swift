@@ -174,6 +174,13 @@ import Testing
         #expect(throws: FHIRError.tooLarge("3 Bundles inside each other")) { try document(nested) }
     }
 
+    @Test(arguments: ["7", "{}", #""none""#])
+    func refusesABundleWhoseEntriesAreNone(entry: String) {
+        #expect(throws: FHIRError.wrongType(path: "Bundle.entry")) {
+            try document(#"{"resourceType":"Bundle","entry":\#(entry)}"#)
+        }
+    }
+
     @Test func readsNDJSONAndCountsItsBytes() throws {
         let text = r4().replacingNewlines + "\r\n\n" + Version.r4.endpoint("rs", "dicom-wado-rs", "a").replacingNewlines
         let parsed = try FHIRDocument(ndjson: Array(text.utf8))
