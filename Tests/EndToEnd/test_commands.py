@@ -81,7 +81,7 @@ class TestCheck:
     GOOD = (
         "listen: ['127.0.0.1:0']\n"
         "directory:\n"
-        "  - files: {{ path: {folder} }}\n"
+        "  - files: {{ path: {folder}/studies }}\n"
         "backends:\n"
         "  - name: pacs\n"
         "    match: http://127.0.0.1:8042/\n"
