@@ -121,7 +121,7 @@ extension HTTPURL {
     }
 
     private static func normalizeAnyway(_ text: String) -> [UInt8] {
-        PercentCoding.normalize(text.utf8)
+        PercentCoding.normalize(Array(text.utf8)[...])
             ?? Array(
                 text.split(separator: "/", omittingEmptySubsequences: false)
                     .map { PercentCoding.encode($0, for: .queryItem) }.joined(separator: "/").utf8)

@@ -52,16 +52,18 @@ package enum PercentCoding {
     /// the others get upper-case digits, and octets that no URL may hold raw are encoded.
     ///
     /// - Returns: nil when an escape is broken or an octet outside printable ASCII occurs.
-    package static func normalize(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    package static func normalize(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         var result: [UInt8] = []
-        result.reserveCapacity(text.underestimatedCount)
-        var rest = text.makeIterator()
-        while let byte = rest.next() {
+        result.reserveCapacity(text.count)
+        var index = text.startIndex
+        while index < text.endIndex {
+            let byte = text[index]
+            index += 1
             guard byte > 0x20, byte < 0x7F else { return nil }
             if byte == UInt8(ascii: "%") {
-                guard let high = rest.next().flatMap(hexValue), let low = rest.next().flatMap(hexValue) else {
-                    return nil
-                }
+                guard index + 1 < text.endIndex, let high = hexValue(text[index]), let low = hexValue(text[index + 1])
+                else { return nil }
+                index += 2
                 let decoded = high << 4 | low
                 if isUnreserved(decoded) { result.append(decoded) } else { appendEncoded(decoded, to: &result) }
             } else if isForbiddenRaw(byte) {

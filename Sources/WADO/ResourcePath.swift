@@ -20,7 +20,7 @@ package struct ResourcePath: Sendable, Hashable {
     /// - Parameter path: percent-encoded, with or without "/" at its beginning and end.
     /// - Throws: 400 for a UID, frame list or bulk data path that is none; 404 for no resource of ours; 501 for searches.
     package init(_ path: some StringProtocol) throws(WADOError) {
-        guard let normal = PercentCoding.normalize(path.utf8) else {
+        guard let normal = PercentCoding.normalize(Array(path.utf8)[...]) else {
             throw WADOError(
                 status: 400, message: "The path holds a broken percent escape or a character that it may not.")
         }

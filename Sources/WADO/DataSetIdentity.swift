@@ -1,0 +1,95 @@
+// Which instance a data set says it is, and the few numbers of it that are needed elsewhere. Must not know JSON or XML.
+internal import DICOM
+
+/// Collects the top-level attributes of one data set as a reader meets them.
+struct DataSetIdentity {
+    /// Attributes of which the values are wanted.
+    enum Attribute: UInt32 {
+        case sopClass = 0x0008_0016
+        case instance = 0x0008_0018
+        case study = 0x0020_000D
+        case series = 0x0020_000E
+        case numberOfFrames = 0x0028_0008
+        case rows = 0x0028_0010
+        case columns = 0x0028_0011
+
+        var keyword: String {
+            switch self {
+            case .sopClass: "SOPClassUID"
+            case .instance: "SOPInstanceUID"
+            case .study: "StudyInstanceUID"
+            case .series: "SeriesInstanceUID"
+            case .numberOfFrames: "NumberOfFrames"
+            case .rows: "Rows"
+            case .columns: "Columns"
+            }
+        }
+    }
+
+    private(set) var study: UID?
+    private(set) var series: UID?
+    private(set) var instance: UID?
+    private var sopClass: UID?
+    private var rows: Int?
+    private var columns: Int?
+    private var numberOfFrames: Int?
+
+    var isKnown: Bool { study != nil && series != nil && instance != nil }
+
+    /// Known once the three UIDs are.
+    var facts: InstanceFacts? {
+        guard let study, let series, let instance else { return nil }
+        return InstanceFacts(
+            study: study, series: series, instance: instance, sopClass: sopClass, rows: rows, columns: columns,
+            numberOfFrames: numberOfFrames ?? 1)
+    }
+
+    /// What is missing, for the error of a data set that ended without.
+    var missing: String {
+        let names = [(Attribute.study, study), (.series, series), (.instance, instance)]
+        return names.filter { $0.1 == nil }.map { $0.0.keyword }.joined(separator: ", ")
+    }
+
+    /// Takes one value. A UID may stand only once: of two readers, one would take the first and one the last.
+    ///
+    /// - Throws: `.wrongInstance` for a UID that is none, or that stands twice.
+    mutating func note(_ attribute: Attribute, _ text: String) throws(RewriteError) {
+        switch attribute {
+        case .study: study = try uid(attribute, text, known: study)
+        case .series: series = try uid(attribute, text, known: series)
+        case .instance: instance = try uid(attribute, text, known: instance)
+        case .sopClass: sopClass = UID(lenient: text)
+        case .rows: rows = Self.number(text)
+        case .columns: columns = Self.number(text)
+        case .numberOfFrames: numberOfFrames = Self.number(text)
+        }
+    }
+
+    private func uid(_ attribute: Attribute, _ text: String, known: UID?) throws(RewriteError) -> UID {
+        guard known == nil else { throw .wrongInstance(detail: "\(attribute.keyword) has more than one value.") }
+        guard let uid = UID(lenient: text) else { throw .wrongInstance(detail: "\(attribute.keyword) is not a UID.") }
+        return uid
+    }
+
+    /// Rows and Columns are 16 bits wide; frames are counted with 31.
+    private static func number(_ text: String) -> Int? {
+        let digits = text.filter { $0 != " " && $0 != "\0" }
+        guard (1...10).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return Int(digits).flatMap { $0 >= 1 && $0 <= Int(Int32.max) ? $0 : nil }
+    }
+}
+
+extension JSONMetadataRewriter.Expectation {
+    /// - Throws: `.wrongInstance` unless the data set belongs to what was asked for.
+    func check(_ facts: InstanceFacts) throws(RewriteError) {
+        guard facts.study == study else { throw .wrongInstance(detail: "The data set belongs to another study.") }
+        guard series == nil || facts.series == series else {
+            throw .wrongInstance(detail: "The data set belongs to another series.")
+        }
+        guard instance == nil || facts.instance == instance else {
+            throw .wrongInstance(detail: "The data set belongs to another instance.")
+        }
+    }
+}
