@@ -22,8 +22,9 @@ final class ArchiveSource: StudySource {
         index = FolderIndex(
             ArchiveIndex(archive: archive), interval: limits.scanInterval, workers: workers, now: now, log: log
         ) { (previous, isFirst) throws(SystemError) in
-            let files = try FolderScan.files(in: path, settledBefore: isFirst ? .max : FolderScan.settled)
-            return previous.updated(with: files, in: path, log: log)
+            let files = try FolderScan.files(in: path)
+            let listing = isFirst ? files : FolderScan.settled(files, known: previous.file)
+            return previous.updated(with: listing, in: path, log: log)
         }
     }
 
@@ -83,6 +84,9 @@ struct ArchiveIndex: Sendable {
     func locate(_ instance: UID) -> (study: UID, series: UID)? {
         instances[instance]?.facts.map { ($0.study, $0.series) }
     }
+
+    /// The file as it was when it was read last.
+    func file(_ path: String) -> FolderFile? { files[path]?.file }
 
     /// From the folder.
     func path(of instance: UID) -> String? { instances[instance]?.file.path }

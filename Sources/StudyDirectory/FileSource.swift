@@ -15,8 +15,9 @@ final class FileSource: StudySource {
         self.name = name
         index = FolderIndex(FileIndex(), interval: limits.scanInterval, workers: workers, now: now, log: log) {
             (previous, isFirst) throws(SystemError) in
-            let files = try FolderScan.files(in: path, settledBefore: isFirst ? .max : FolderScan.settled)
-            return previous.updated(with: files.filter(FileIndex.isWanted), in: path, log: log)
+            let files = try FolderScan.files(in: path).filter(FileIndex.isWanted)
+            let listing = isFirst ? files : FolderScan.settled(files, known: previous.file)
+            return previous.updated(with: listing, in: path, log: log)
         }
     }
 
@@ -49,11 +50,6 @@ final class FileSource: StudySource {
     func refresh() async { await index.refresh() }
 }
 
-extension FolderScan {
-    /// Files that nobody touched for a second are taken to be whole.
-    static var settled: Int64 { timeOfDay() - 1_000_000_000 }
-}
-
 /// The studies of a folder of FHIR JSON.
 struct FileIndex: Sendable {
     private struct LoadedFile: Sendable {
@@ -78,6 +74,9 @@ struct FileIndex: Sendable {
         case nil: nil
         }
     }
+
+    /// The file as it was when it was read last.
+    func file(_ path: String) -> FolderFile? { files[path]?.file }
 
     static func isWanted(_ file: FolderFile) -> Bool {
         let path = file.path.lowercased()

@@ -66,8 +66,14 @@ final class FolderIndex<Content: Sendable>: Sendable {
 
     /// Scans now, after the scan that may be under way.
     func refresh() async {
-        await refreshedIfDue()
-        state.withLock { $0.nextScan = nil }
+        let wasScanning = state.withLock { state in
+            if !state.isScanning { state.nextScan = nil }
+            return state.isScanning
+        }
+        if wasScanning {
+            await refreshedIfDue()
+            state.withLock { $0.nextScan = nil }
+        }
         await refreshedIfDue()
     }
 

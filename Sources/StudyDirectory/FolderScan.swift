@@ -20,19 +20,17 @@ enum FolderScan {
     /// Lists the regular files under a folder, sorted by path. Symbolic links below it are not followed, so nothing outside of
     /// it is seen; names that begin with a dot are passed over, since writers keep unfinished files under them.
     ///
-    /// - Parameter settledBefore: files changed at or after that time (nanoseconds since 1970) are left for the next scan,
-    ///   since somebody may still be writing them.
     /// - Throws: ``SystemError`` when the folder itself cannot be read. A folder below it that cannot is passed over.
-    static func files(in root: String, settledBefore: Int64 = .max) throws(SystemError) -> [FolderFile] {
+    static func files(in root: String) throws(SystemError) -> [FolderFile] {
         let descriptor = try system("open") { unsafe clinux_open(root, O_RDONLY | O_DIRECTORY, 0) }
         var files: [FolderFile] = []
-        try list(descriptor, prefix: "", depth: 0, settledBefore: settledBefore, into: &files)
+        try list(descriptor, prefix: "", depth: 0, into: &files)
         return files.sorted { $0.path < $1.path }
     }
 
     /// Lists one folder and closes its descriptor.
     private static func list(
-        _ descriptor: Int32, prefix: String, depth: Int, settledBefore: Int64, into files: inout [FolderFile]
+        _ descriptor: Int32, prefix: String, depth: Int, into files: inout [FolderFile]
     ) throws(SystemError) {
         guard let stream = unsafe fdopendir(descriptor) else {
             let error = SystemError(call: "fdopendir", code: clinux_errno())
@@ -53,7 +51,6 @@ enum FolderScan {
             case S_IFDIR where depth < depthLimit: folders.append(name)
             case S_IFREG:
                 let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-                if modified >= settledBefore { continue }
                 files.append(FolderFile(path: prefix + name, size: Int64(status.st_size), modified: modified))
             default: continue
             }
@@ -61,7 +58,7 @@ enum FolderScan {
         for name in folders {
             let inner = unsafe clinux_openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
             if inner < 0 { continue }
-            try? list(inner, prefix: "\(prefix)\(name)/", depth: depth + 1, settledBefore: settledBefore, into: &files)
+            try? list(inner, prefix: "\(prefix)\(name)/", depth: depth + 1, into: &files)
         }
     }
 
@@ -90,10 +87,12 @@ enum FolderScan {
         }
     }
 
-    /// The time of day, in nanoseconds since 1970, to be compared with files'.
-    static func timeOfDay() -> Int64 {
+    /// The listing without what somebody may still be writing: a file that changed within the last second is left for the
+    /// next scan, and counts as it was known before, if it was.
+    static func settled(_ listing: [FolderFile], known: (_ path: String) -> FolderFile?) -> [FolderFile] {
         var time = timespec()
         unsafe _ = clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        let aSecondAgo = (Int64(time.tv_sec) - 1) * 1_000_000_000 + Int64(time.tv_nsec)
+        return listing.compactMap { $0.modified < aSecondAgo ? $0 : known($0.path) }
     }
 }
