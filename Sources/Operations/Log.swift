@@ -1,20 +1,22 @@
 // The gateway's log: one line an event, JSON or text, without patient data. Callers pass a constant message and fields.
 import DICOM
 package import Gateway
-import Glibc
+import Synchronization
 
 /// Writes log lines; any thread may call it, and none ever waits for it.
 package final class Log: Sendable {
     package typealias Field = (name: String, value: JSONValue)
 
-    private let settings: LogSettings
+    private let format: LogSettings.Format
+    private let level: Atomic<Int>
     private let writer: LogWriter
 
     /// - Parameters:
     ///   - descriptor: standard error, unless a test reads it.
     ///   - capacity: bytes of lines that may wait for the reader.
     package init(_ settings: LogSettings, descriptor: Int32 = 2, capacity: Int = 1 << 20) {
-        self.settings = settings
+        format = settings.format
+        level = Atomic(settings.level.rawValue)
         writer = LogWriter(descriptor: descriptor, capacity: capacity) { count in
             Self.line(
                 settings.format, .warning, "log lines were dropped, since nobody read them fast enough",
@@ -22,17 +24,22 @@ package final class Log: Sendable {
         }
     }
 
+    /// Changes the least level that is written from now on.
+    package func setLevel(_ level: LogLevel) { self.level.store(level.rawValue, ordering: .relaxed) }
+
+    private func isWritten(_ level: LogLevel) -> Bool { level.rawValue >= self.level.load(ordering: .relaxed) }
+
     /// - Parameter message: the same words each time; what differs goes into the fields.
     package func write(_ level: LogLevel, _ message: String, _ fields: [Field] = []) {
-        guard level >= settings.level else { return }
-        writer.write(Self.line(settings.format, level, message, fields))
+        guard isWritten(level) else { return }
+        writer.write(Self.line(format, level, message, fields))
     }
 
     /// The line of a finished request. A failure of ours or of a backend is a warning.
     package func write(_ entry: RequestLogEntry) {
         let level: LogLevel = entry.status >= 500 ? .warning : .info
-        guard level >= settings.level else { return }
-        writer.write(Self.line(settings.format, level, "request", entry.logFields))
+        guard isWritten(level) else { return }
+        writer.write(Self.line(format, level, "request", entry.logFields))
     }
 
     /// Returns when every line of before has been written, however long that takes.
