@@ -32,12 +32,13 @@ let package = Package(
         c("CCurl", links: "curl"),
         c("COpenSSL", links: "ssl", "crypto"),
         c("CZlib", links: "z"),
+        c("CIconv"),
         c("CSQLite", links: "sqlite3"),
         c("CYAML", links: "yaml"),
         c("CXXHash", links: "xxhash"),
 
         // Pure: values and functions, no sockets, files, clocks or environment.
-        room("DICOM", ["CZlib"]),
+        room("DICOM", ["CIconv", "CZlib"]),
         room("HTTP"),
         room("FHIR", ["DICOM", "HTTP"]),
         room("CachePolicy", ["CXXHash", "DICOM"]),

@@ -8,6 +8,18 @@ package struct ElementEncoding: Hashable, Sendable {
     package static let implicitLittle = ElementEncoding(isExplicit: false, isBigEndian: false)
     package static let explicitLittle = ElementEncoding(isExplicit: true, isBigEndian: false)
     package static let explicitBig = ElementEncoding(isExplicit: true, isBigEndian: true)
+
+    /// What the first header of a data set or an item tells: Implicit VR where an explicit one has no capital letters.
+    ///
+    /// Writers exist that put the one into the other. `bytes` must hold at least 8.
+    func adjusted(toFirst bytes: ArraySlice<UInt8>) -> ElementEncoding {
+        let start = bytes.startIndex
+        let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
+        guard isExplicit, bytes.uint16(at: start, bigEndian: isBigEndian) != Tag.item.group,
+            !(letters ~= bytes[start + 4] && letters ~= bytes[start + 5])
+        else { return self }
+        return ElementEncoding(isExplicit: false, isBigEndian: isBigEndian)
+    }
 }
 
 /// Tag, VR and length of an element as they stand before its value (PS3.5 §7.1).
@@ -49,12 +61,6 @@ package struct ElementHeader: Hashable, Sendable {
         guard bytes.count >= longLength else { return nil }
         let length = bytes.uint32(at: start + 8, bigEndian: big)
         return ElementHeader(tag: tag, vr: vr, length: length, headerLength: longLength)
-    }
-
-    /// Whether the VR field of the explicit header at the beginning of `bytes` could be one at all: two capital letters.
-    static func hasPlausibleVR(_ bytes: ArraySlice<UInt8>) -> Bool {
-        let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
-        return letters ~= bytes[bytes.startIndex + 4] && letters ~= bytes[bytes.startIndex + 5]
     }
 }
 

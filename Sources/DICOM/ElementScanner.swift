@@ -159,19 +159,11 @@ struct ElementScanner: Sendable {
         case .sequence(let encoding):
             return encoding
         case .item(let encoding, let isFirst):
-            return isFirst ? adjusted(encoding) : encoding
+            return isFirst ? encoding.adjusted(toFirst: held[...]) : encoding
         case nil:
-            if isAtFirstElement { encoding = adjusted(encoding) }
+            if isAtFirstElement { encoding = encoding.adjusted(toFirst: held[...]) }
             return encoding
         }
-    }
-
-    private func adjusted(_ encoding: ElementEncoding) -> ElementEncoding {
-        let group = held.uint16(at: 0, bigEndian: encoding.isBigEndian)
-        guard encoding.isExplicit, group != Tag.item.group, !ElementHeader.hasPlausibleVR(held[...]) else {
-            return encoding
-        }
-        return ElementEncoding(isExplicit: false, isBigEndian: encoding.isBigEndian)
     }
 
     private func malformed(_ detail: String) -> DICOMError {

@@ -57,6 +57,21 @@ enum Fixtures {
         return dataSet
     }
 
+    /// A file with a few bytes changed, lost or cut off, all behind the preamble.
+    static func mutated(_ file: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
+        var mutated = file
+        for _ in 0..<Int.random(in: 1...6, using: &generator) {
+            let index = Int.random(in: 128..<mutated.count, using: &generator)
+            switch UInt8.random(in: 0..<4, using: &generator) {
+            case 0: mutated[index] = .random(in: 0...255, using: &generator)
+            case 1: mutated[index] = 0xFF
+            case 2: mutated.remove(at: index)
+            default: mutated.removeLast(min(mutated.count - 130, Int.random(in: 0..<40, using: &generator)))
+            }
+        }
+        return mutated
+    }
+
     /// Group and element, VR letters or none, and a length of 16 or 32 bits as the VR has it: for bytes no writer makes.
     static func header(_ tag: Tag, _ vr: VR?, _ length: UInt32) -> [UInt8] {
         var bytes = [tag.group, tag.element].flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }

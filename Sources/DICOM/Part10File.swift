@@ -1,0 +1,118 @@
+// A stored object as a whole: where its data set lies, and in which encoding. Reads no element of it.
+
+/// A Part 10 file, opened: file meta is read, and the data set lies open for ``DataSetReader``.
+package struct Part10File {
+    /// The file, or the inflated data set in memory with the file's head left out.
+    package let source: any ByteSource
+    /// Nil when there is no file meta to tell.
+    package let syntaxUID: UID?
+    package let encoding: ElementEncoding
+    /// Of the data set's first byte in `source`.
+    package let dataSetOffset: Int64
+    /// What says how pixels are stored; Explicit Little Endian's rules where the UID is unknown.
+    package let syntax: TransferSyntax
+
+    /// Reads the head of a file.
+    ///
+    /// - Parameter inflateLimit: bytes to which a deflated data set may grow in memory.
+    /// - Throws: ``DICOMError``, or what the source throws.
+    package init(_ source: any ByteSource, inflateLimit: Int = 64 << 20) throws {
+        let opening = try source.read(at: 0, count: Int(min(Int64(Part10Opening.length), source.length)))
+        switch try Part10Opening(opening) {
+        case .dataSet(let encoding):
+            self.source = source
+            self.encoding = encoding
+            syntaxUID = nil
+            dataSetOffset = 0
+            syntax =
+                encoding == .implicitLittle ? .implicitLittle : encoding.isBigEndian ? .explicitBig : .explicitLittle
+        case .fileMeta(let start):
+            var window = ByteWindow(source)
+            let meta = try FileMeta(&window, at: Int64(start))
+            let known = meta.syntaxUID.map { TransferSyntax($0) ?? TransferSyntax(unknown: $0) }
+            syntaxUID = meta.syntaxUID
+            syntax = known ?? .implicitLittle
+            if syntax.isDeflated {
+                let inflated = try Part10File.inflated(source, from: meta.end, limit: inflateLimit)
+                self.source = BytesSource(inflated)
+                dataSetOffset = 0
+                encoding = syntax.encoding
+            } else {
+                self.source = source
+                dataSetOffset = meta.end
+                let head = try Array(window.peek(at: meta.end, count: ElementHeader.longLength))
+                encoding = known?.encoding ?? Part10Opening.likelyEncoding(head) ?? .implicitLittle
+            }
+        }
+    }
+
+    /// All of a deflated data set.
+    private static func inflated(_ source: any ByteSource, from start: Int64, limit: Int) throws -> [UInt8] {
+        var inflate = try RawInflate()
+        var result: [UInt8] = []
+        var output: [UInt8] = []
+        var position = start
+        while position < source.length {
+            let count = Int(min(Int64(ByteWindow.length), source.length - position))
+            let input = try source.read(at: position, count: count)
+            var cursor = 0
+            reading: while true {
+                switch try inflate.next(in: input, at: &cursor, offset: Int(position), into: &output) {
+                case .needsInput: break reading
+                case .output: result += output
+                case .ended: return result + output
+                }
+                guard result.count <= limit else {
+                    throw DICOMError(
+                        kind: .tooLarge, offset: Int(position) + cursor,
+                        detail: "the deflated data set has more than \(limit) bytes")
+                }
+            }
+            position += Int64(count)
+        }
+        throw DICOMError(kind: .truncated, offset: Int(source.length), detail: "the deflated data set has no end")
+    }
+}
+
+/// The elements of group 0002 that matter, and where the group ends.
+private struct FileMeta {
+    var syntaxUID: UID?
+    var end: Int64
+    private var declaredEnd: Int64?
+
+    /// Longest group 0002 that is believed; the longest known hold private information of some KiB.
+    private static let limit: Int64 = 16 << 20
+
+    init(_ window: inout ByteWindow, at start: Int64) throws {
+        end = start
+        while let header = try FileMeta.header(&window, at: end) {
+            guard header.tag.group == Tag.transferSyntaxUID.group, !isDeflatedNext else { return }
+            let valueOffset = end + Int64(header.headerLength)
+            let next = valueOffset + Int64(header.length)
+            guard !header.hasUndefinedLength, next - start <= FileMeta.limit, next <= window.source.length else {
+                throw DICOMError(
+                    kind: .malformed, offset: Int(end), detail: "\(header.tag) of file meta has no sound length")
+            }
+            switch header.tag {
+            case .fileMetaGroupLength where header.length == 4:
+                let length = try window.bytes(at: valueOffset, count: 4)
+                declaredEnd = next + Int64(length.uint32(at: length.startIndex, bigEndian: false))
+            case .transferSyntaxUID where header.length <= HeadAttributes.valueLimit:
+                let value = try Array(window.bytes(at: valueOffset, count: Int(header.length)))
+                syntaxUID = UID(elementValue: value)
+            default: break
+            }
+            end = next
+        }
+    }
+
+    private var isDeflatedNext: Bool {
+        declaredEnd == end && syntaxUID.flatMap { TransferSyntax($0) }?.isDeflated == true
+    }
+
+    private static func header(_ window: inout ByteWindow, at offset: Int64) throws -> ElementHeader? {
+        let bytes = try window.peek(at: offset, count: ElementHeader.longLength)
+        guard bytes.count >= ElementHeader.shortLength else { return nil }
+        return ElementHeader.decode(bytes, .explicitLittle)
+    }
+}
