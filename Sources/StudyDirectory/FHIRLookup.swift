@@ -67,19 +67,31 @@ final class FHIRLookup: Sendable {
     // MARK: Revalidation
 
     /// Whether every resource of a record is the one that it was.
+    ///
+    /// - Throws: ``LookupFailure`` when the server cannot be asked.
     private func holds(_ revalidation: Revalidation, _ requester: FHIRRequester) async throws(LookupFailure) -> Bool {
-        for read in revalidation.reads {
-            guard let url = search.readURL(read.reference) else { return false }
+        let results = await withTaskGroup(of: Result<Bool, LookupFailure>.self) { group in
+            for read in revalidation.reads { group.addTask { await self.holds(read, requester) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        for result in results where try !result.get() { return false }
+        return true
+    }
+
+    private func holds(_ read: Revalidation.Read, _ requester: FHIRRequester) async -> Result<Bool, LookupFailure> {
+        guard let url = search.readURL(read.reference) else { return .success(false) }
+        do throws(LookupFailure) {
             let answer = try await requester.get(url, ifNot: read.etag, limit: limits.answer)
             switch ServerVerdict(status: answer.status, isSearch: false) {
-            case .notModified: continue
+            case .notModified: return .success(true)
             // A server without conditional reads sends the resource; its tag tells as much.
-            case .content where answer.etag == read.etag: continue
+            case .content: return .success(answer.etag == read.etag)
             // If the server fails, the search that follows says how.
-            case .content, .absent, .refusesForm, .failing: return false
+            case .absent, .refusesForm, .failing: return .success(false)
             }
+        } catch {
+            return .failure(error)
         }
-        return true
     }
 
     // MARK: Search

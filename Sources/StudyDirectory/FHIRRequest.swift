@@ -49,6 +49,9 @@ struct FHIRRequester: Sendable {
     let loop: EventLoop
     let deadline: ContinuousClock.Instant
 
+    /// How much of an error's body is read to be thrown away.
+    private static let errorLimit = 64 << 10
+
     /// - Parameters:
     ///   - etag: asks only whether the resource is another than that.
     ///   - limit: the largest body, in bytes.
@@ -63,8 +66,13 @@ struct FHIRRequester: Sendable {
             let response = try await upstream.get(UpstreamRequest(url: url, fields: fields), on: loop)
             defer { response.cancel() }
             let head = response.head
-            let body = head.status == 200 ? try await read(response, limit: limit) : []
-            return Answer(status: head.status, etag: head.fields["ETag"], body: body)
+            if head.status == 200 {
+                let body = try await read(response, limit: limit)
+                return Answer(status: 200, etag: head.fields["ETag"], body: body)
+            }
+            // Read to its end, an answer leaves its connection to the next question.
+            _ = try? await read(response, limit: Self.errorLimit)
+            return Answer(status: head.status, etag: head.fields["ETag"], body: [])
         } catch let error as UpstreamError {
             throw LookupFailure(error)
         } catch let failure as LookupFailure {

@@ -89,7 +89,7 @@ struct FileIndex: Sendable {
     ///
     /// A file that is broken keeps what it held before, until it is whole again or gone.
     func updated(with listing: [FolderFile], in root: String, log: DirectoryLog) -> FileIndex {
-        guard listing.map(\.path).count != files.count || listing.contains(where: { files[$0.path]?.file != $0 }) else {
+        guard listing.count != files.count || listing.contains(where: { files[$0.path]?.file != $0 }) else {
             return self
         }
         var next = FileIndex()
