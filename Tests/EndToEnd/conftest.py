@@ -14,13 +14,18 @@ def pytest_configure():
 
 
 @pytest.fixture(scope="session")
-def hospital(tmp_path_factory):
+def whole_hospital(tmp_path_factory):
     with Hospital(tmp_path_factory.mktemp("hospital")) as hospital:
         yield hospital
-        assert hospital.gateway.process.poll() is None, f"the gateway died:\n{hospital.gateway.log_tail()}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def hospital(whole_hospital):
+    yield whole_hospital
+    assert_alive(whole_hospital.gateway, restart=True)
+
+
+@pytest.fixture
 def gateway(hospital):
     return hospital.gateway
 
@@ -31,7 +36,18 @@ def lab(tmp_path):
         yield lab
         for gateway in lab.gateways:
             if gateway.process:
-                assert gateway.process.poll() is None, f"{gateway.name} died:\n{gateway.log_tail()}"
+                assert_alive(gateway)
+
+
+def assert_alive(gateway, restart=False):
+    """The test that made the gateway die is the one that fails."""
+    status = gateway.process.poll()
+    if status is not None:
+        tail = gateway.log_tail()
+        gateway.process = None
+        if restart:
+            gateway.start()
+        pytest.fail(f"the gateway died with {status}:\n{tail}")
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,7 @@ class TestCheck:
     )
 
     def check(self, tmp_path, text):
+        (tmp_path / "studies").mkdir(exist_ok=True)
         path = tmp_path / "wadogate.yaml"
         path.write_text(text)
         return run("check", "--config", path), path

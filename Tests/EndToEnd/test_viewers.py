@@ -9,7 +9,7 @@ from bed.hospital import CT_STUDY
 EXPLICIT = "1.2.840.10008.1.2.1"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def image(hospital):
     return next(each for each in hospital.rs.whole_studies if each.study == CT_STUDY)
 

@@ -79,7 +79,7 @@ class Gateway(Server):
         return self.folder / f"{self.name}.yaml"
 
     def write_configuration(self):
-        self.configuration_path.write_text(yaml.safe_dump(self.settings, sort_keys=False))
+        self.configuration_path.write_text(yaml.dump(self.settings, Dumper=_Plain, sort_keys=False))
         return self.configuration_path
 
     def command(self):
@@ -141,6 +141,13 @@ def run(*arguments, timeout=60, **options):
         env={**os.environ, "SWIFT_BACKTRACE": "interactive=no"},
         **options,
     )
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes a value out each time; the gateway reads no aliases."""
+
+    def ignore_aliases(self, data):
+        return True
 
 
 def _merged(base, changes):

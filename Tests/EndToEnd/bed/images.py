@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +47,14 @@ class Image:
 
 
 def read(data, source):
-    """Parses a file; None when it has no UIDs or isn't DICOM."""
+    """Parses a file; None when it has no proper UIDs or isn't DICOM."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             file = pydicom.dcmread(io.BytesIO(data))
+            uids = file.StudyInstanceUID, file.SeriesInstanceUID, file.SOPInstanceUID
+            if not all(re.fullmatch(r"[0-9.]{1,64}", str(each)) for each in uids):
+                return None
             return Image(
                 source=source,
                 data=data,
@@ -107,9 +111,9 @@ def pydicom_files():
 
 
 def per_transfer_syntax(images, most):
-    """At most `most` images of each transfer syntax, the smallest first."""
+    """At most `most` images of each transfer syntax: those with pixels and few frames, the smallest first."""
     chosen = {}
-    for image in sorted(images, key=lambda each: len(each.data)):
+    for image in sorted(images, key=lambda each: (not each.has_pixels, each.frames, len(each.data))):
         group = chosen.setdefault(image.transfer_syntax, [])
         if len(group) < most:
             group.append(image)
