@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// Two locks: `store` is held during SQLite's work, in the background only; `state` for moments, by anyone, and nests in it.
 final class Accounting: Sendable {
-    private struct State {
+    struct State {
         /// The sums over the table's rows.
         var committed = AccountingTotals()
         /// What a batch that is being written adds to them.
@@ -31,18 +31,18 @@ final class Accounting: Sendable {
     /// Series of which mere use is remembered within a batch.
     private static let useLimit = 4096
 
-    private let state = Mutex(State())
-    private let store: Mutex<StoreBox>
+    let state = Mutex(State())
+    let store: Mutex<StoreBox>
     /// The number of the batch being gathered; an object notes its use once in each.
     private let batch = Atomic<UInt64>(1)
-    private let directory: CacheDirectory
-    private let background: BackgroundWork
+    let directory: CacheDirectory
+    let background: BackgroundWork
     private let timer: EventLoop
-    private let log: @Sendable (String) -> Void
+    let log: @Sendable (String) -> Void
     private let clock: @Sendable () -> Int64
 
     /// Holds the store; the lock around it is what makes it usable from every thread.
-    private struct StoreBox: @unchecked Sendable {
+    struct StoreBox: @unchecked Sendable {
         // Unchecked: the store is touched with the lock held only, and never handed out.
         var store: AccountingStore?
         var isScanning = false
@@ -134,7 +134,7 @@ final class Accounting: Sendable {
         }
     }
 
-    private func note(_ change: (inout State) -> Void) {
+    func note(_ change: (inout State) -> Void) {
         let (mustSchedule, isUrgent) = state.withLock { state -> (Bool, Bool) in
             if state.isClosed { return (false, false) }
             change(&state)
@@ -195,7 +195,7 @@ final class Accounting: Sendable {
         }
     }
 
-    private func commit(_ box: borrowing StoreBox) {
+    func commit(_ box: borrowing StoreBox) {
         let totals = box.store?.totals ?? AccountingTotals()
         state.withLock { state in
             state.committed = totals
@@ -268,63 +268,4 @@ final class Accounting: Sendable {
     }
 
     static let fileName = "accounting.sqlite"
-}
-
-// MARK: Scanning
-
-extension Accounting {
-    private func startScan() {
-        let mayStart = store.withLock { box in
-            defer { box.isScanning = true }
-            return !box.isScanning
-        }
-        if mayStart { background.submit { [weak self] in self?.scan() } }
-    }
-
-    /// Makes the table agree with the files, series by series, while they are used. In the background, for as long as it takes.
-    private func scan() {
-        var isWhole = true
-        do throws(SQLiteError) {
-            try store.withLock { box throws(SQLiteError) in try box.store?.beginScan() }
-            directory.forEachSeries { key, series in
-                settle(key, series)
-                isWhole = !state.withLock { $0.isClosed }
-                return isWhole
-            }
-            flush()
-            if isWhole { try store.withLock { box throws(SQLiteError) in try box.store?.endScan() } }
-        } catch {
-            isWhole = false
-            log("cache accounting: \(error)")
-        }
-        store.withLock { box in
-            box.isScanning = false
-            box.isTrusted = isWhole
-            commit(box)
-        }
-    }
-
-    /// Counts a series' files. What is published or purged meanwhile makes the count void; the third one stands.
-    private func settle(_ key: SeriesKey, _ series: Descriptor) {
-        for attempt in 0..<3 {
-            state.withLock { state in
-                state.watched = key
-                state.watchedChanged = false
-            }
-            let size = CacheDirectory.size(of: series)
-            var isSettled = false
-            note { state in
-                defer { state.watched = nil }
-                guard !state.watchedChanged || attempt == 2 else { return }
-                isSettled = true
-                // What was pending is on disk, and so in the count.
-                if let change = state.changes.removeValue(forKey: key) {
-                    state.pending.bytes -= change.bytes
-                    state.pending.objects -= change.objects
-                }
-                state.settled[key] = size
-            }
-            if isSettled { return }
-        }
-    }
 }

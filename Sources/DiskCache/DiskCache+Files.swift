@@ -97,6 +97,7 @@ extension DiskCache {
                         throw error
                     }
                 }
+                self.makeRoomIfNeeded()
                 return file
             } catch {
                 throw CacheError.io(detail: "\(error)")
