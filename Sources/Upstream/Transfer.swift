@@ -53,7 +53,7 @@ final class Transfer: @unchecked Sendable {
         lastByte = home.loop.now
     }
 
-    // MARK: From libcurl (which must not be called from here)
+    // MARK: From libcurl (of which only `pause` may be called from here)
 
     /// False: libcurl shall give the transfer up.
     func headerLineArrived(_ line: Span<UInt8>) -> Bool {
@@ -88,7 +88,10 @@ final class Transfer: @unchecked Sendable {
         lastByte = home.loop.now
         unsafe body.append(bytes, expected: expected)
         expected = expected.map { max(0, $0 - bytes.count) }
-        if body.count > Self.highWater, !isPaused { home.becameCrowded(self) }
+        if body.count > Self.highWater, !isPaused {
+            isPaused = true
+            home.pause(self)
+        }
         wake()
     }
 
@@ -99,17 +102,10 @@ final class Transfer: @unchecked Sendable {
             finish(.failed(verdict ?? pool.error(kind, detail)))
             return
         }
-        finish(head == nil ? .failed(pool.error(.protocolViolation, "an end before the head's end")) : .complete)
+        finish(head == nil ? .failed(pool.error(.closedEarly, "an end before the head's end")) : .complete)
     }
 
     // MARK: From the loop
-
-    /// False when there is nothing to pause.
-    func becamePaused() -> Bool {
-        guard !isPaused, body.count > Self.highWater else { return false }
-        isPaused = true
-        return true
-    }
 
     /// Fails the transfer unless the final head comes in time.
     func expectHead(within time: Duration) {
@@ -147,6 +143,13 @@ final class Transfer: @unchecked Sendable {
         wake()
     }
 
+    private var isOver: Bool {
+        switch phase {
+        case .head, .body: false
+        case .complete, .failed: true
+        }
+    }
+
     private func wake() {
         waiter?.resume()
         waiter = nil
@@ -154,12 +157,14 @@ final class Transfer: @unchecked Sendable {
 
     // MARK: From the consumer
 
+    var bufferedBytes: Int { body.count }
+
     /// - Throws: what ended the transfer before its final head.
     func finalHead() async throws(UpstreamError) -> ResponseHead {
         while true {
             if let head { return head }
             if case .failed(let error) = phase { throw error }
-            await news()
+            await news { head != nil }
         }
     }
 
@@ -176,7 +181,7 @@ final class Transfer: @unchecked Sendable {
             switch phase {
             case .complete: return nil
             case .failed(let error): throw error
-            case .head, .body: await news()
+            case .head, .body: await news { !body.isEmpty }
             }
         }
     }
@@ -188,12 +193,14 @@ final class Transfer: @unchecked Sendable {
         home.resume(self)
     }
 
-    /// Waits until anything has happened. What comes in the same turn of the loop is found together.
-    private func news() async {
+    /// Waits until what is wanted is there, or the transfer is over. What comes in the same turn of the loop is found
+    /// together.
+    private func news(_ isThere: () -> Bool) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 precondition(waiter == nil, "two tasks read one response")
-                waiter = continuation
+                // The call itself may have taken a turn of the loop.
+                if isThere() || isOver { continuation.resume() } else { waiter = continuation }
             }
         } onCancel: {
             home.loop.execute { self.cancel() }

@@ -16,8 +16,6 @@ import HTTP
     /// By the address of their easy handle.
     private var transfers: [UInt: Transfer] = [:]
     private var connections = ConnectionTable()
-    /// Transfers whose buffers have filled while libcurl was at work.
-    private var crowded: [Transfer] = []
     private var spareHandles: [EasyHandle] = []
     private static let maxSpareHandles = 64
 
@@ -83,9 +81,10 @@ import HTTP
         transfer.pool.permits.giveBack(on: loop.index, keptConnections: connections.released(by: transfer))
     }
 
-    /// Takes nothing more from the transfer's connection until ``resume(_:)``.
-    private func pause(_ transfer: Transfer) {
-        guard let handle = transfer.handle, transfer.becamePaused() else { return }
+    /// Takes nothing more from the transfer's connection until ``resume(_:)``. libcurl lets its write callback call this,
+    /// hands out the rest of what it has read, and stops: else it would read on for as long as the socket has bytes.
+    func pause(_ transfer: Transfer) {
+        guard let handle = transfer.handle else { return }
         unsafe curl_easy_pause(handle.pointer, CURLPAUSE_RECV)
     }
 
@@ -94,9 +93,6 @@ import HTTP
         guard let handle = transfer.handle else { return }
         unsafe curl_easy_pause(handle.pointer, CURLPAUSE_CONT)
     }
-
-    /// Called by a transfer, from within libcurl, when its buffer is full. libcurl must not be called from there.
-    func becameCrowded(_ transfer: Transfer) { crowded.append(transfer) }
 
     /// Ends every transfer, closes every connection and frees libcurl's memory; nothing may be started afterwards.
     ///
@@ -122,9 +118,6 @@ import HTTP
             remove(transfer)
             transfer.ended(result, detail)
         }
-        let full = crowded
-        crowded.removeAll(keepingCapacity: true)
-        for transfer in full { pause(transfer) }
     }
 
     fileprivate func setTimer(_ milliseconds: Int) {

@@ -32,6 +32,9 @@ package final class UpstreamResponse: @unchecked Sendable {
     ///   `.protocolViolation`, or `.cancelled` when the task was cancelled. What came before is handed out first.
     package func next() async throws(UpstreamError) -> [UInt8]? { try await transfer.next() }
 
+    /// Body bytes in memory that were not taken yet.
+    package var bufferedBytes: Int { transfer.bufferedBytes }
+
     /// Ends the transfer at once and gives its permit back; call it on the loop.
     package func cancel() { transfer.cancel() }
 }

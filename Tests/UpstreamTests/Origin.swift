@@ -8,6 +8,8 @@ import Synchronization
 /// Listens on a free port of 127.0.0.1 and runs a script for each connection.
 final class Origin: Sendable {
     let port: Int
+    /// Opens when the port is free again.
+    let stopped = Gate()
     private let listener: Int32
     private let threads: WorkerPool
     private let state = Mutex(State())
@@ -16,6 +18,7 @@ final class Origin: Sendable {
         var open: Set<Int32> = []
         var accepted = 0
         var mostOpen = 0
+        var isStopping = false
     }
 
     init(_ script: @escaping @Sendable (Conversation) throws -> Void) throws {
@@ -45,6 +48,12 @@ final class Origin: Sendable {
     var mostOpen: Int { state.withLock { $0.mostOpen } }
 
     func stop() {
+        let isFirst = state.withLock { state in
+            defer { state.isStopping = true }
+            return !state.isStopping
+        }
+        // The listener's number may belong to another test by the second time.
+        guard isFirst else { return }
         shutdown(listener, Int32(SHUT_RDWR))
         threads.stop()
     }
@@ -68,6 +77,7 @@ final class Origin: Sendable {
             }
         }
         close(listener)
+        stopped.open()
     }
 }
 
@@ -128,8 +138,25 @@ final class Conversation {
         }
     }
 
-    /// Sends without waiting; how many bytes the kernel took.
-    func sendWithoutWaiting(_ bytes: [UInt8]) -> Int { max(0, sendSome(bytes[...], flags: Int32(MSG_DONTWAIT))) }
+    /// Sends a block again and again until the peer has taken nothing for a fifth of a second; how many bytes went out.
+    func sendUntilStuck(_ block: [UInt8], times: Int) -> Int {
+        var limit = timeval(tv_sec: 0, tv_usec: 200_000)
+        // The value outlives the call, and its size is given.
+        unsafe _ = setsockopt(
+            socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        defer {
+            limit.tv_sec = 10
+            unsafe _ = setsockopt(
+                socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
+        var sent = 0
+        while sent < block.count * times {
+            let count = sendSome(block[(sent % block.count)...], flags: 0)
+            if count <= 0 { break }
+            sent += count
+        }
+        return sent
+    }
 
     private func sendSome(_ bytes: ArraySlice<UInt8>, flags: Int32) -> Int {
         // The buffer is the slice itself.
@@ -144,17 +171,18 @@ final class Gate: Sendable {
     private struct State {
         var isOpen = false
         var continuations: [CheckedContinuation<Void, Never>] = []
+        var locks: [Lock] = []
     }
 
     private let state = Mutex(State())
 
     func open() {
         let waiting = state.withLock { state in
-            state.isOpen = true
-            defer { state.continuations = [] }
-            return state.continuations
+            defer { state = State(isOpen: true) }
+            return state
         }
-        for continuation in waiting { continuation.resume() }
+        for continuation in waiting.continuations { continuation.resume() }
+        for lock in waiting.locks { lock.release() }
     }
 
     func opened() async {
@@ -170,11 +198,11 @@ final class Gate: Sendable {
     /// Blocks the calling thread.
     func wait() {
         let lock = Lock()
-        Task {
-            await opened()
-            lock.release()
+        let isOpen = state.withLock { state in
+            state.locks.append(lock)
+            return state.isOpen
         }
-        lock.wait()
+        if !isOpen { lock.wait() }
     }
 }
 
