@@ -7,6 +7,7 @@ package import HTTP
 ///
 /// Spec: FHIR R4 and R6 ImagingStudy, "ImagingStudy Endpoints".
 package struct EndpointChoice: Sendable, Hashable {
+    /// An endpoint that may answer, as one of its types.
     package struct Candidate: Sendable, Hashable {
         package let endpoint: Endpoint
         /// wadoRS, wadoURI or archive.
@@ -15,6 +16,7 @@ package struct EndpointChoice: Sendable, Hashable {
         package let base: HTTPURL?
     }
 
+    /// An endpoint that may not answer.
     package struct Rejection: Sendable, Hashable {
         package let endpoint: Endpoint
         /// A sentence for a person: "its status is off", "overridden by the series' own dicom-wado-rs endpoint"…
@@ -23,6 +25,7 @@ package struct EndpointChoice: Sendable, Hashable {
 
     /// Usable now: an archive first, then WADO-RS before WADO-URI, in record order within a type.
     package private(set) var candidates: [Candidate] = []
+    /// In the order in which they were met: the series' own first.
     package private(set) var rejections: [Rejection] = []
     /// Only suspended or failing endpoints are left: answer 503.
     package private(set) var isSuspended = false

@@ -9,6 +9,7 @@ package struct OutcomeIssue: Sendable, Hashable {
     /// "not-found", "throttled"…
     package let code: String
 
+    /// Whether the request failed, rather than was remarked upon.
     package var isError: Bool { severity == "fatal" || severity == "error" }
 }
 
@@ -16,6 +17,7 @@ package struct OutcomeIssue: Sendable, Hashable {
 package struct FHIRDocument: Sendable {
     /// The type of the outermost resource: "Bundle"; of NDJSON, of the last line's.
     package private(set) var resourceType = ""
+    /// The ImagingStudy resources that bear a Study Instance UID, in order.
     package var studies: [ParsedStudy] = []
     package private(set) var endpoints: [ParsedEndpoint] = []
     package private(set) var issues: [OutcomeIssue] = []

@@ -66,6 +66,7 @@ package struct FHIRSearch: Sendable {
 
 /// Follows the pages of one search, within bounds.
 package struct SearchPaging: Sendable {
+    /// What comes after a page.
     package enum Decision: Sendable, Equatable {
         case done
         case follow(HTTPURL)
@@ -73,6 +74,7 @@ package struct SearchPaging: Sendable {
         case refuse(String)
     }
 
+    /// How far one search may go.
     package struct Limits: Sendable {
         package var pages = 50
         /// Over all pages.

@@ -2,7 +2,7 @@
 // Knows nothing of FHIR; the bounds on size and depth are the reader's.
 
 /// A JSON value (RFC 8259). Objects keep the order of their members; of two members with one name the first counts.
-package enum JSONValue: Sendable, Hashable {
+enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
     case number(Double)
@@ -10,24 +10,24 @@ package enum JSONValue: Sendable, Hashable {
     case array([JSONValue])
     case object([Member])
 
-    package struct Member: Sendable, Hashable {
-        package let name: String
-        package let value: JSONValue
+    struct Member: Sendable, Hashable {
+        let name: String
+        let value: JSONValue
     }
 
     /// The member of that name; nil for anything but an object that has it.
-    package subscript(name: String) -> JSONValue? {
+    subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
     }
 
-    package var string: String? {
+    var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
     /// A whole number, also one that was written as a string.
-    package var integer: Int? {
+    var integer: Int? {
         switch self {
         case .number(let number): Int(exactly: number)
         case .string(let text): Int(text)
@@ -36,7 +36,7 @@ package enum JSONValue: Sendable, Hashable {
     }
 
     /// The elements of an array; any other value but null counts as an array of one, as sloppy writers mean it.
-    package var elements: [JSONValue] {
+    var elements: [JSONValue] {
         switch self {
         case .array(let values): values
         case .null: []
@@ -45,30 +45,15 @@ package enum JSONValue: Sendable, Hashable {
     }
 
     /// A text that differs when the value does, the same in every process: FNV-1a over the tree, 16 hexadecimal digits.
-    package var digest: String {
+    var digest: String {
         var hash = FNV1a()
         hash.add(self)
         return hash.text
     }
 }
 
-/// The 64-bit FNV-1a hash: tells a changed document from an unchanged one. Not for anything that an attacker may choose.
-package struct FNV1a {
-    private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    package init() {}
-
-    package mutating func add(_ byte: UInt8) {
-        hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-    }
-
-    /// The text and an end mark, so that "a", "bc" and "ab", "c" differ.
-    package mutating func add(_ text: String) {
-        for byte in text.utf8 { add(byte) }
-        add(0xff)
-    }
-
-    package mutating func add(_ value: JSONValue) {
+extension FNV1a {
+    fileprivate mutating func add(_ value: JSONValue) {
         switch value {
         case .null: add(0)
         case .bool(let flag): add(flag ? 2 : 1)
@@ -86,10 +71,5 @@ package struct FNV1a {
             }
             add(6)
         }
-    }
-
-    package var text: String {
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

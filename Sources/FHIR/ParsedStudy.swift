@@ -43,8 +43,11 @@ package struct ParsedStudy: Sendable {
     package var key: String
     /// The file that it stood in; empty for a server's.
     package var origin = ""
+    /// `meta.versionId`.
     package var versionID: String?
+    /// `meta.lastUpdated`, as written.
     package var lastUpdated: String?
+    /// Of the study, in order.
     package var endpoints: [EndpointReference]
     /// By Series Instance UID.
     package var seriesEndpoints: [UID: [EndpointReference]]

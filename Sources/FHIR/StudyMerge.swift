@@ -26,6 +26,7 @@ package struct EndpointTable: Sendable {
         }
     }
 
+    /// Whether an endpoint has that canonical reference.
     package func contains(_ key: String) -> Bool { byKey[key] != nil }
 
     /// The endpoint that is meant; nil when it is not here.

@@ -9,6 +9,7 @@ package struct StudyRecord: Sendable, Hashable {
     package var subject: String?
     package var accession: String?
     package var modalities: [String]
+    /// A FHIR dateTime, as written.
     package var started: String?
     package var summary: String?
     package var series: [Series]
@@ -42,6 +43,7 @@ package struct StudyRecord: Sendable, Hashable {
         case unavailable
     }
 
+    /// One series, with the endpoints that are its own.
     package struct Series: Sendable, Hashable {
         package var uid: UID
         package var modality: String?
@@ -65,6 +67,7 @@ package struct StudyRecord: Sendable, Hashable {
         }
     }
 
+    /// One SOP instance.
     package struct Instance: Sendable, Hashable {
         package var uid: UID
         package var sopClass: UID?
@@ -106,6 +109,7 @@ package struct Endpoint: Sendable, Hashable {
         self.headers = headers
     }
 
+    /// Endpoint.status over all versions.
     package enum Status: Sendable, Hashable {
         case active, suspended, error, off, enteredInError, test
         /// A record names it, and it cannot be found.
@@ -131,6 +135,7 @@ package enum ConnectionType: Sendable, Hashable {
         }
     }
 
+    /// The code as FHIR writes it.
     package var code: String {
         switch self {
         case .wadoRS: "dicom-wado-rs"

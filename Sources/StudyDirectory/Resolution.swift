@@ -25,6 +25,7 @@ package struct Resolution: Sendable {
     }
 }
 
+/// Why there is no record.
 package enum DirectoryError: Error, Sendable, Equatable {
     /// Every source was asked and none has the study.
     case notFound

@@ -4,6 +4,7 @@ package import Upstream
 
 /// One source of studies; their order in the configuration is the order of asking.
 package struct SourceSettings: Sendable {
+    /// What is asked, and where it is.
     package enum Kind: Sendable {
         /// A FHIR server; `url` is its base.
         case fhir(url: HTTPURL, backend: Backend)
