@@ -28,6 +28,8 @@ package struct Configuration: Sendable {
     /// Nil: one for each core.
     package var loops: Int?
     package var workers: Int
+    /// What keeps nobody from starting and yet is worth a look.
+    package var warnings: [Problem] = []
 
     /// PEM files of the listeners.
     package struct TLSFiles: Sendable, Hashable {

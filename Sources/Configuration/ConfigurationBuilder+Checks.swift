@@ -229,10 +229,22 @@ extension ConfigurationBuilder {
         problems.contains { $0.message.hasPrefix("`\(name)") }
     }
 
+    /// A folder that is not there yet may be on a file system that is mounted later: that keeps nobody from starting.
     mutating func checkFolder(_ path: String, at name: String) {
-        guard looksAtFiles, let mode = mode(of: path, at: name) else { return }
-        if mode & S_IFMT != S_IFDIR { problem("\(quoted(path)) is not a folder", at: name) }
-        if unsafe access(path, R_OK | X_OK) != 0 { problem("\(quoted(path)) can't be read by this user", at: name) }
+        guard looksAtFiles else { return }
+        var status = stat()
+        // stat fills one structure.
+        if unsafe stat(path, &status) != 0 {
+            let reason = unsafe String(cString: strerror(errno))
+            warnings.append(
+                Problem(
+                    "`\(name)`: \(quoted(path)): \(reason); nothing is found there until it is there",
+                    at: values.place(name)))
+        } else if status.st_mode & S_IFMT != S_IFDIR {
+            problem("\(quoted(path)) is not a folder", at: name)
+        } else if unsafe access(path, R_OK | X_OK) != 0 {
+            problem("\(quoted(path)) can't be read by this user", at: name)
+        }
     }
 
     private mutating func checkFile(_ path: String?, at name: String) {

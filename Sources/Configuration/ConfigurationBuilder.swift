@@ -14,11 +14,12 @@ import WADO
 struct ConfigurationBuilder {
     let values: SettingValues
     var problems: [Problem]
+    var warnings: [Problem] = []
     var looksAtFiles = true
 
     mutating func build() throws(ConfigurationError) -> Configuration {
         let backends = backends()
-        let configuration = Configuration(
+        var configuration = Configuration(
             listen: values.addresses("listen"), tls: tls(), server: server(),
             drainTimeout: values.duration("server.drain_timeout") ?? .zero, gateway: gateway(),
             secretFile: values.text("secret_file"),
@@ -27,6 +28,7 @@ struct ConfigurationBuilder {
             loops: values.integer("loops").map { Int($0) }, workers: Int(values.integer("workers") ?? 8))
         check(configuration)
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        configuration.warnings = warnings
         return configuration
     }
 

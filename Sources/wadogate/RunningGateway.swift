@@ -38,7 +38,7 @@ final class RunningGateway: Sendable {
     ) async throws(StartError) {
         self.log = log
         drainTimeout = configuration.drainTimeout
-        let tls = try Self.tls(configuration)
+        let tls = try await Self.tls(configuration, workers)
 
         let admin = AdminHandler(settings: configuration.admin, workers: workers, log: log)
         self.admin = admin
@@ -148,9 +148,18 @@ final class RunningGateway: Sendable {
         }
     }
 
-    private static func tls(_ configuration: Configuration) throws(StartError) -> TLSContext? {
-        guard configuration.tls != nil else { return nil }
-        throw StartError("TLS is not there yet: put a proxy that speaks it before the gateway, or leave `tls` out")
+    private static func tls(
+        _ configuration: Configuration, _ workers: WorkerPool
+    ) async throws(StartError) -> TLSContext? {
+        guard let files = configuration.tls else { return nil }
+        return try await workers.run { () throws(StartError) in
+            do throws(TLSError) {
+                return try TLSContext(
+                    certificateFile: files.certificate, keyFile: files.key, clientCAFile: files.clientAuthority)
+            } catch {
+                throw StartError("tls: \(error)")
+            }
+        }
     }
 }
 

@@ -38,6 +38,9 @@ final class GatewayProcess {
             complain("wadogate: \(error)\n")
             return .failure
         }
+        for warning in configuration.warnings {
+            log.write(.warning, "configuration", [("note", .text(warning.description))])
+        }
         let workers = WorkerPool(threads: configuration.workers)
         guard let gateway = start(loops, workers) else {
             flushLog(on: loops)

@@ -154,8 +154,8 @@ import WADO
             try withSecret(mode: 0o644).first?.contains("is open to every user of this machine: chmod o-rwx it") == true
         )
         #expect(try withSecret(mode: nil).first?.contains("No such file or directory") == true)
-        let missing = problems("directory: [{ archive: { path: \(folder.path)/none } }]", looksAtFiles: true)
-        #expect(missing.first?.contains("`directory[0].archive.path`") == true, "\(missing)")
+        let missing = try configuration("directory: [{ archive: { path: \(folder.path)/none } }]", looksAtFiles: true)
+        #expect(missing.warnings.first?.message.hasPrefix("`directory[0].archive.path`") == true, "\(missing.warnings)")
         let file = problems("directory: [{ files: { path: \(#filePath) } }]", looksAtFiles: true)
         #expect(file.first?.contains("is not a folder") == true, "\(file)")
     }
