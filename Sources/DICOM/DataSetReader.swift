@@ -74,6 +74,14 @@ package struct DataSetReader {
         return level.isSequence ? try nextInSequence(level) : try nextInDataSet()
     }
 
+    /// Steps to behind the end of a sequence that was just begun.
+    ///
+    /// - Throws: as ``next()``.
+    package mutating func skipSequence() throws {
+        let depth = levels.count
+        while levels.count >= depth, try next() != nil {}
+    }
+
     /// The value of an element, as it stands.
     ///
     /// - Throws: `tooLarge` above `limit` bytes, `unsupported` for encapsulated pixel data, `truncated`.

@@ -5,6 +5,7 @@ struct FragmentWalk {
     /// Of the next header; behind the delimiter at the end.
     private(set) var position: Int64
     private let isBigEndian: Bool
+    private var count = 0
     /// Of the fragment before, by which the next is guessed: small ones are read along, large ones stepped over.
     private var lastCount = 0
 
@@ -16,7 +17,8 @@ struct FragmentWalk {
     /// Where the next item's value stands; nil behind the last.
     ///
     /// A missing delimiter at the very end of the source is tolerated, since nothing is lost by it.
-    /// - Throws: `malformed` for what is no item, `truncated` when one runs beyond the source.
+    /// - Throws: `malformed` for what is no item, `truncated` when one runs beyond the source, `tooLarge` for more
+    ///   than ``FrameIndex/fragmentLimit``.
     mutating func next(_ window: inout ByteWindow) throws -> Range<Int64>? {
         if position == window.source.length { return nil }
         let reach = lastCount < ByteWindow.length / 4 ? ByteWindow.length : ElementHeader.shortLength
@@ -27,6 +29,11 @@ struct FragmentWalk {
         if header.tag == .sequenceDelimitation {
             position = start
             return nil
+        }
+        count += 1
+        guard count <= FrameIndex.fragmentLimit else {
+            throw DICOMError(
+                kind: .tooLarge, offset: Int(position), detail: "more than \(FrameIndex.fragmentLimit) fragments")
         }
         guard header.tag == .item, !header.hasUndefinedLength else {
             throw DICOMError(

@@ -12,14 +12,7 @@ extension FrameIndex.Encapsulated {
         }
         let origin = walk.position
         var fragments: [Range<Int64>] = []
-        while let fragment = try walk.next(&window) {
-            guard fragments.count < FrameIndex.fragmentLimit else {
-                throw DICOMError(
-                    kind: .tooLarge, offset: Int(fragment.lowerBound),
-                    detail: "more than \(FrameIndex.fragmentLimit) fragments")
-            }
-            fragments.append(fragment)
-        }
+        while let fragment = try walk.next(&window) { fragments.append(fragment) }
         guard !fragments.isEmpty else {
             throw DICOMError(kind: .malformed, offset: Int(origin), detail: "there are no fragments")
         }

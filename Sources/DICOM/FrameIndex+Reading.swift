@@ -11,9 +11,10 @@ extension FrameIndex {
         }
     }
 
-    /// The place of a frame that can be sent from the file as it lies; nil for one that must be put together or changed.
+    /// The place of a frame that can be sent from the file as it lies; nil for one that must be put together, changed or
+    /// inflated.
     package func place(ofFrame number: Int) -> Range<Int64>? {
-        guard (1...numberOfFrames).contains(number) else { return nil }
+        guard (1...numberOfFrames).contains(number), !syntax.isDeflated else { return nil }
         switch layout {
         case .native(let native):
             let (start, bits) = (Int64(number - 1) * native.bitsPerFrame, native.bitsPerFrame)

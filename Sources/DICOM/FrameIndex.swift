@@ -30,7 +30,7 @@ package struct FrameIndex: Hashable, Sendable {
     package let numberOfFrames: Int
     package let layout: Layout
 
-    /// Fragments of one object that are kept in memory, 16 bytes each.
+    /// Fragments of one object, the offset table among them, that are believed and kept in memory, 16 bytes each.
     package static let fragmentLimit = 4 << 20
 
     /// Finds the frames of an object.

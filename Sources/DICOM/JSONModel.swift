@@ -33,6 +33,10 @@ package struct JSONModel: Sendable {
                 guard !element.tag.isGroupLength, output.isNew(element.tag) else { continue }
                 try write(element, at: path, &reader, &output)
             case .beginSequence(let tag):
+                guard output.isNew(tag) else {
+                    try reader.skipSequence()
+                    continue
+                }
                 path.enter(tag)
                 output.key(tag)
                 output.raw("{\"vr\":\"SQ\"")

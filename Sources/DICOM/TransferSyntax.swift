@@ -15,7 +15,7 @@ package struct TransferSyntax: Hashable, Sendable {
     }
 
     package enum Codec: String, Hashable, Sendable {
-        case uncompressed, jpeg, jpegLS, jpeg2000, htj2k, jpegXL, rle, mpeg2, h264, h265, deflate, smpte
+        case uncompressed, jpeg, jpegLS, jpeg2000, htj2k, jpegXL, rle, mpeg2, h264, h265, deflate, smpte, unknown
     }
 
     package let uid: UID
@@ -51,7 +51,7 @@ package struct TransferSyntax: Hashable, Sendable {
     /// What an unknown UID is read as: every syntax but the first has been Explicit Little Endian since 1996, and every
     /// new one has been encapsulated.
     package init(unknown uid: UID) {
-        self.init(uid, "Unknown", .jpeg, .encapsulatedFrames, "application/octet-stream", isLossy: true)
+        self.init(uid, "Unknown", .unknown, .encapsulatedFrames, "application/octet-stream", isLossy: true)
     }
 
     init(

@@ -96,9 +96,13 @@ import Testing
         let file =
             try Part10Writer().file(DataSet()) + Fixtures.element(.rows, .us, [4, 0])
             + Fixtures.element(.rows, .us, [5, 0])
+            + Fixtures.element(.rows, .sq, Fixtures.header(.item, nil, 8) + Fixtures.element(.columns, .us, []))
+            + Fixtures.element(.columns, .us, [6, 0])
         var output: [UInt8] = []
         try JSONModel(bulkDataBase: "B").write(Part10File(BytesSource(file))) { output += $0 }
-        #expect(String(decoding: output, as: UTF8.self) == "{\"00280010\":{\"vr\":\"US\",\"Value\":[4]}}")
+        #expect(
+            String(decoding: output, as: UTF8.self)
+                == "{\"00280010\":{\"vr\":\"US\",\"Value\":[4]},\"00280011\":{\"vr\":\"US\",\"Value\":[6]}}")
     }
 
     @Test func movesLongTextOutAndRefusesWhatCannotMove() throws {
