@@ -316,7 +316,10 @@ enum JSONMemberKey: Equatable {
 
     /// - Parameter raw: between the quotes, escapes and all.
     init(raw: [UInt8]) {
-        let name = JSONText.unescaped(raw) ?? []
+        self.init(name: JSONText.unescaped(raw) ?? [])
+    }
+
+    init(name: [UInt8]) {
         if name == Self.valueName {
             self = .value
         } else if name == Self.bulkDataURIName {

@@ -24,7 +24,10 @@ import WADO
     }
 
     @Test(arguments: [
-        (ObjectClass.instance(syntax: "stored"), "", "multipart/related; type=\"application/dicom\"; transfer-syntax=*"),
+        (
+            ObjectClass.instance(syntax: "stored"), "",
+            "multipart/related; type=\"application/dicom\"; transfer-syntax=*"
+        ),
         (
             .instance(syntax: "1.2.840.10008.1.2.1"), "",
             "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1"

@@ -127,9 +127,9 @@ import WADO
             #expect(whole.text == (wanted.hasSuffix(" ") ? String(wanted.dropLast()) : wanted))
             #expect(whole.dataSets == 1)
             #expect(whole.facts?.instance.string == "1.4")
-            for cut in 0...bytes.count
-            where document.hasPrefix("[{\(attribute)") && Rewriting.json(bytes, pieces: [cut]) != whole {
-                Issue.record("cut at \(cut): \(Rewriting.json(bytes, pieces: [cut]))")
+            // The attribute before the UIDs is read twice: held back, then written. Two pieces, wherever the cut.
+            for cut in document.hasPrefix("[{\(attribute)") ? Array(0...bytes.count) : [] {
+                #expect(Rewriting.json(bytes, pieces: [cut]) == whole, "cut at \(cut)")
             }
             #expect(Rewriting.json(bytes, pieces: Array(0..<bytes.count)) == whole)
         }

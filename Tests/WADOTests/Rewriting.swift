@@ -49,6 +49,19 @@ struct Rewriting: Equatable, CustomStringConvertible {
     }
 }
 
+extension Rewriting {
+    static func xml(_ bytes: [UInt8], pieces: [Int] = []) -> Rewriting {
+        var result = Rewriting()
+        guard let setting = Setting(instance: "1.4") else { return result }
+        var rewriter = XMLMetadataRewriter(
+            expecting: setting.expectation, base: setting.base, document: setting.document, token: setting.token)
+        result.run(
+            bytes, pieces: pieces, feed: { bytes throws(RewriteError) in try rewriter.feed(bytes) },
+            finish: { () throws(RewriteError) in try rewriter.finish() })
+        return result
+    }
+}
+
 private struct Setting {
     var expectation: JSONMetadataRewriter.Expectation
     var base: HTTPURL
