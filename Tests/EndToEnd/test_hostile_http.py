@@ -154,7 +154,7 @@ WELL_FORMED = {
     "no blank after the colon": (get(b"Connection:close"), [404]),
     "blanks around a value": (get(b"Connection: \t close \t"), [404]),
     "an empty line before": (b"\r\n" + get(b"Connection: close"), [404]),
-    "HTTP/1.0 without a Host": (b"GET /nothing HTTP/1.0\r\n\r\n", [404]),
+    "HTTP/1.0, which ends by closing": (b"GET /nothing HTTP/1.0\r\n" + HOST + b"\r\n", [404]),
     "absolute form": (get(b"Connection: close", target=b"http://127.0.0.1/nothing"), [404]),
     "a body that nobody reads": (get(b"Content-Length: 3", body=b"abc") + get(b"Connection: close"), [404, 404]),
     "a chunked body": (

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from bed.client import AS_STORED, exchange, statuses, transfer, wado_query
-from bed.gateway import Gateway, backend, run
+from bed.gateway import Gateway, backend, run, secret_file
 from bed.lab import BACKEND
 from bed.processes import wait_until
 from bed.scripted import ScriptedArchive
@@ -26,8 +26,7 @@ class TestAccess:
 
     @pytest.fixture
     def guarded(self, lab, tmp_path):
-        self.tokens = tmp_path / "tokens"
-        self.tokens.write_text("# people\nanna token-of-anna\ntoken-without-a-name\n")
+        self.tokens = secret_file(tmp_path / "tokens", "# people\nanna token-of-anna\ntoken-without-a-name\n")
         self.image = lab.small("image")
         self.gateway = lab.gateway(access={"mode": "bearer_file", "path": str(self.tokens)})
         return lab
@@ -79,11 +78,19 @@ class TestAccess:
     def test_tokens_are_read_again_when_they_change(self, guarded):
         url = self.gateway.dicomweb + self.image.path
         assert get(url, **self.bearer("token-of-anna")).status_code == 200
-        partial = self.tokens.with_name("new")
-        partial.write_text("bert token-of-bert\n")
-        partial.rename(self.tokens)
+        secret_file(self.tokens, "bert token-of-bert\n")
         wait_until(lambda: get(url, **self.bearer("token-of-bert")).status_code == 200, 10, "the new token counts")
         wait_until(lambda: get(url, **self.bearer("token-of-anna")).status_code == 401, 10, "the old one does not")
+
+    def test_a_file_that_everybody_can_read_is_no_secret(self, lab, tmp_path):
+        lab.small("image")
+        self.tokens = secret_file(tmp_path / "tokens", "anna token-of-anna\n")
+        self.tokens.chmod(0o644)
+        settings = lab.settings(access={"mode": "bearer_file", "path": str(self.tokens)})
+        gateway = Gateway(lab.folder / "gateway", settings)
+        checked = run("check", "--config", gateway.write_configuration())
+        assert checked.returncode != 0
+        assert "tokens" in checked.stdout + checked.stderr
 
     def test_the_log_names_the_principal_but_no_token(self, guarded):
         get(self.gateway.dicomweb + self.image.path, **self.bearer("token-of-anna"))
@@ -197,7 +204,7 @@ class TestCredentials:
         assert not any(request.field("Cookie") for request in lab.archive.requests)
 
     def test_basic(self, lab, tmp_path):
-        (tmp_path / "password").write_text("se:cret\n")
+        secret_file(tmp_path / "password", "se:cret\n")
         image = lab.small("image")
         credentials = {"basic": {"user": "gateway", "password_file": str(tmp_path / "password")}}
         gateway = lab.gateway(backend={"credentials": credentials})
@@ -207,15 +214,12 @@ class TestCredentials:
         assert "se:cret" not in gateway.log() and expected not in gateway.log()
 
     def test_a_bearer_file_is_read_again_when_it_changes(self, lab, tmp_path):
-        token = tmp_path / "token"
-        token.write_text("first\n")
+        token = secret_file(tmp_path / "token", "first\n")
         images = [lab.small(f"image {number}") for number in range(50)]
         gateway = lab.gateway(backend={"credentials": {"bearer_file": str(token)}})
         get(gateway.dicomweb + images[0].path)
         assert lab.archive.requests[-1].field("Authorization") == "Bearer first"
-        partial = tmp_path / "token.new"
-        partial.write_text("second\n")
-        partial.rename(token)
+        secret_file(token, "second\n")
         remaining = iter(images[1:])
 
         def changed():
@@ -225,7 +229,7 @@ class TestCredentials:
         wait_until(changed, 10, "the new token is used")
 
     def test_a_fixed_header(self, lab, tmp_path):
-        (tmp_path / "key").write_text("the-key\n")
+        secret_file(tmp_path / "key", "the-key\n")
         image = lab.small("image")
         credentials = {"header": {"name": "X-Api-Key", "value_file": str(tmp_path / "key")}}
         gateway = lab.gateway(backend={"credentials": credentials})
@@ -233,7 +237,7 @@ class TestCredentials:
         assert lab.archive.requests[0].field("X-Api-Key") == "the-key"
 
     def test_they_do_not_follow_a_redirect_to_another_origin(self, lab, tmp_path):
-        (tmp_path / "token").write_text("secret\n")
+        secret_file(tmp_path / "token", "secret\n")
         image = lab.small("image")
         with ScriptedArchive() as elsewhere:
             lab.archive.fault = lambda request, conversation, stored: (

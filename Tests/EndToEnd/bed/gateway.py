@@ -24,6 +24,15 @@ def backend(name, match, **settings):
     return {"name": name, "match": match, **settings}
 
 
+def secret_file(path, text):
+    """Writes a file that only its owner can read, in one step; the gateway refuses others."""
+    partial = Path(f"{path}.partial")
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.rename(path)
+    return path
+
+
 def files_source(folder, *resources):
     """A `files` source for a directory of FHIR JSON: one Bundle with the given resources."""
     folder = Path(folder)
@@ -45,9 +54,7 @@ class Gateway(Server):
         self.admin_port = free_port(admin_port)
         self.cache_path = self.folder / "cache"
         self.admin_token = "an-administrator's-token-of-this-test"
-        token_file = self.folder / "admin-token"
-        token_file.write_text(self.admin_token + "\n")
-        token_file.chmod(0o600)
+        token_file = secret_file(self.folder / "admin-token", self.admin_token + "\n")
         self.settings = _merged(
             {
                 "listen": [f"127.0.0.1:{self.port}"],
