@@ -71,7 +71,7 @@ class Scene:
         }
         return [
             fhir.imaging_study(identifier, study or self.image.study, subject, [series], ["e1"]),
-            fhir.endpoint("e1", "dicom-wado-rs", address or self.archive.wado_rs),
+            fhir.endpoint("e1", "dicom-wado-rs", self.archive.wado_rs if address is None else address),
         ]
 
     def assert_no_address_in(self, answer):
