@@ -65,12 +65,13 @@ import Testing
         }
     }
 
-    /// Every prefix, and every single changed byte, of a real document ends in a result or a typed error.
+    /// Cuts of a real document, and changed bytes in it, end in a result or a typed error.
     @Test(arguments: Version.allCases)
     func survivesCutsAndChangedBytes(version: Version) {
         let bytes = Array(searchset([version.study, version.endpoint("rs", "dicom-wado-rs", "https://pacs/dw")]).utf8)
-        for end in stride(from: 0, to: bytes.count, by: 5) { _ = try? FHIRDocument(json: Array(bytes[..<end])) }
-        for (index, replacement) in zip(bytes.indices, [0, 0x22, 0x5b, 0x7b, 0x5d, 0x7d, 0x2c, 0x39, 0xff].cycled()) {
+        for end in stride(from: 0, to: bytes.count, by: 37) { _ = try? FHIRDocument(json: Array(bytes[..<end])) }
+        let replacements: [UInt8] = [0, 0x22, 0x5b, 0x7b, 0x5d, 0x7d, 0x2c, 0x39, 0xff]
+        for (index, replacement) in zip(stride(from: 0, to: bytes.count, by: 5), replacements.cycled()) {
             var changed = bytes
             changed[index] = replacement
             _ = try? FHIRDocument(json: changed)

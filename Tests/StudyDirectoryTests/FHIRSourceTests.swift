@@ -218,7 +218,7 @@ import Upstream
 
     /// Texts and how often they stand behind each other.
     @Test(arguments: [
-        ("[", 10 << 20), ("{\"a\":", 2 << 20), ("x", 10 << 20), ("", 1), ("null", 1), ("\"ImagingStudy\"", 1),
+        ("[", 10 << 20), ("{\"a\":", 20_000), ("x", 100_000), ("", 1), ("null", 1), ("\"ImagingStudy\"", 1),
         (#"{"resourceType":"Patient"}"#, 1), (#"{"resourceType":"Bundle","entry":7}"#, 1), ("<html></html>", 1),
         (study(), 1),
     ])
