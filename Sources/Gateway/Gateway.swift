@@ -22,6 +22,7 @@ package final class Gateway: RequestHandler {
     let tokens: BearerTokens?
     let boundaryKey: [UInt8]
     let trustedProxies: [AddressBlock]
+    let runningFills = RunningFills()
     private let log: @Sendable (RequestLogEntry) -> Void
 
     package init(
@@ -52,6 +53,11 @@ package final class Gateway: RequestHandler {
         } catch {
             context.refuse(error)
         }
+    }
+
+    /// Suspends until the fills under way are published or have failed, at most for `limit`; for a gateway that drains.
+    package func settle(within limit: Duration, on loop: EventLoop) async {
+        await runningFills.settle(within: limit, on: loop)
     }
 
     /// Checks the host, the principal and the request's grammar.

@@ -155,7 +155,11 @@ extension Gateway {
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
             rendering: rendering, loop: context.exchange.loop,
             clientAuthorization: isPrivate ? context.exchange.request.fields["authorization"] : nil)
-        context.exchange.loop.spawn { await filler.run() }
+        runningFills.began()
+        context.exchange.loop.spawn {
+            await filler.run()
+            self.runningFills.ended()
+        }
     }
 
     // MARK: Membership

@@ -26,6 +26,7 @@ final class RunningGateway: Sendable {
     private let server: HTTPServer
     private let adminServer: HTTPServer
     private let admin: AdminHandler
+    private let gateway: Gateway
     private let cache: DiskCache
     private let log: Log
 
@@ -58,17 +59,20 @@ final class RunningGateway: Sendable {
         let gateway = Gateway(
             settings: settings, upstream: upstream, directory: directory, cache: cache, workers: workers
         ) { log.write($0) }
+        self.gateway = gateway
         let server = HTTPServer(loops: loops, settings: configuration.server, handler: gateway) { log.write($0) }
         self.server = server
         addresses = try await Self.listen(server, on: configuration.listen, tls: tls, workers)
         admin.enter(.ready(Self.actions(gateway, cache)))
     }
 
-    /// Takes no new work, lets answers under way finish, and closes the cache.
-    func drain() async {
+    /// Takes no new work, lets answers and fills under way finish, and closes the cache. Runs on `loop`.
+    func drain(on loop: EventLoop) async {
+        let end = ContinuousClock.now + drainTimeout
         admin.enter(.draining)
         log.write(.info, "draining", [("limit_ms", .milliseconds(drainTimeout))])
         await server.drain(within: drainTimeout)
+        await gateway.settle(within: max(.zero, end - ContinuousClock.now), on: loop)
         await cache.close()
         await adminServer.drain(within: .seconds(1))
         log.write(.info, "stopped")

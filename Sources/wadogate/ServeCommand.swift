@@ -92,8 +92,9 @@ final class GatewayProcess {
 
     /// A second signal ends the process at once.
     private func drain(_ gateway: RunningGateway, _ loops: EventLoopGroup, _ status: ExitStatus) -> ExitStatus {
-        loops.loops[0].spawn { [main] in
-            await gateway.drain()
+        let loop = loops.loops[0]
+        loop.spawn { [main] in
+            await gateway.drain(on: loop)
             main.finish(status)
         }
         guard case .finished(let status) = main.next() else {
