@@ -139,8 +139,7 @@ final class PartSource {
                     events = try reader?.feed(piece) ?? []
                 } else {
                     hasEnded = true
-                    events = []
-                    try reader?.finish()
+                    events = try reader?.finish() ?? []
                 }
             } catch {
                 throw Problem(error, from: backend)
