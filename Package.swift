@@ -88,7 +88,7 @@ let package = Package(
         tests("StudyDirectory", ["CLinux", "EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
         tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
-        tests("wadogate", ["Configuration"]),
+        tests("wadogate", ["Configuration", "HTTP"]),
         tests("Operations", ["DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
         tests(
             "Configuration",

@@ -238,19 +238,19 @@ extension ConfigurationBuilder {
             let reason = unsafe String(cString: strerror(errno))
             warnings.append(
                 Problem(
-                    "`\(name)`: \(quoted(path)): \(reason); nothing is found there until it is there",
+                    "`\(name)`: \(path): \(reason); nothing is found there until it is there",
                     at: values.place(name)))
         } else if status.st_mode & S_IFMT != S_IFDIR {
-            problem("\(quoted(path)) is not a folder", at: name)
+            problem("\(path) is not a folder", at: name)
         } else if unsafe access(path, R_OK | X_OK) != 0 {
-            problem("\(quoted(path)) can't be read by this user", at: name)
+            problem("\(path) can't be read by this user", at: name)
         }
     }
 
     private mutating func checkFile(_ path: String?, at name: String) {
         guard looksAtFiles, let path, let mode = mode(of: path, at: name) else { return }
-        if mode & S_IFMT == S_IFDIR { problem("\(quoted(path)) is a folder, not a file", at: name) }
-        if unsafe access(path, R_OK) != 0 { problem("\(quoted(path)) can't be read by this user", at: name) }
+        if mode & S_IFMT == S_IFDIR { problem("\(path) is a folder, not a file", at: name) }
+        if unsafe access(path, R_OK) != 0 { problem("\(path) can't be read by this user", at: name) }
     }
 
     /// A file that holds a secret.
@@ -261,7 +261,7 @@ extension ConfigurationBuilder {
         // stat fills one structure.
         guard unsafe stat(path, &status) == 0 else { return }
         if status.st_mode & 0o007 != 0 {
-            problem("\(quoted(path)) is open to every user of this machine: chmod o-rwx it", at: name)
+            problem("\(path) is open to every user of this machine: chmod o-rwx it", at: name)
         }
     }
 
@@ -269,7 +269,7 @@ extension ConfigurationBuilder {
         var status = stat()
         // stat fills one structure.
         guard unsafe stat(path, &status) == 0 else {
-            problem("\(quoted(path)): \(unsafe String(cString: strerror(errno)))", at: name)
+            problem("\(path): \(unsafe String(cString: strerror(errno)))", at: name)
             return nil
         }
         return status.st_mode

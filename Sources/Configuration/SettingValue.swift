@@ -60,7 +60,8 @@ package enum ValueType: Sendable {
             }
             return .text(text)
         case .path:
-            guard text.hasPrefix("/"), text.utf8.count <= 1024, !text.contains("\0") else {
+            guard text.hasPrefix("/"), text.utf8.count <= 1024, !text.unicodeScalars.contains(where: { $0.value < 32 })
+            else {
                 throw ValueError("\(quoted(text)) is not an absolute path; it must begin with /")
             }
             return .text(text)
