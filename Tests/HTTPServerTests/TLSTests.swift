@@ -7,7 +7,7 @@ import HTTPTestVectors
 import Testing
 
 /// TLS with certificates made for the occasion; OpenSSL's command line is the client.
-@Suite(.serialized) struct TLSTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct TLSTests {
     @Test func answersOverTLSAndClosesProperly() throws {
         let files = try Certificates()
         let server = try TestServer(tls: files.context()) { exchange in
@@ -32,7 +32,7 @@ import Testing
         let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
         let output = try files.clientBytes(server.address, request, [version]).0
         let body = output.firstRange(of: [13, 10, 13, 10]).map { Array(output[$0.upperBound...]) }
-        #expect(body == [1, 2, 3] + file.bytes + [4, 5, 6])
+        expectEqualBytes(body ?? [], [1, 2, 3] + file.bytes + [4, 5, 6])
     }
 
     @Test func streamsAndPipelinesOverTLS() throws {
@@ -45,7 +45,7 @@ import Testing
             "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
         let output = try files.clientBytes(server.address, request).0
         #expect(output.count > 2 * 40 * 50_000)
-        #expect(output.suffix(50_000) == pieces[39][...])
+        expectEqualBytes(Array(output.suffix(50_000)), pieces[39])
     }
 
     @Test func clientWithoutCertificateIsRefusedWhereOneIsNeeded() throws {

@@ -5,6 +5,7 @@ import Glibc
 import HTTP
 import HTTPServer
 import Synchronization
+import Testing
 
 final class ClosureHandler: RequestHandler {
     private let body: @Sendable (Exchange) -> Void
@@ -219,4 +220,13 @@ final class TestFile: Sendable {
         return FileRegion(
             descriptor: descriptor, offset: Int64(range.lowerBound), length: Int64(range.count), owner: self)
     }
+}
+
+/// Compares without showing megabytes when it fails.
+func expectEqualBytes(_ bytes: [UInt8], _ expected: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) {
+    if bytes == expected { return }
+    let place = zip(bytes, expected).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+    Issue.record(
+        "\(bytes.count) bytes instead of \(expected.count); the first difference is at \(place ?? -1)",
+        sourceLocation: sourceLocation)
 }
