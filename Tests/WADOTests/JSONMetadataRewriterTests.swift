@@ -128,7 +128,7 @@ import WADO
             #expect(whole.dataSets == 1)
             #expect(whole.facts?.instance.string == "1.4")
             // The attribute before the UIDs is read twice: held back, then written. Two pieces, wherever the cut.
-            for cut in document.hasPrefix("[{\(attribute)") ? Array(0...bytes.count) : [] {
+            for cut in document.hasPrefix("[{\(attribute)") ? Array(0...attribute.utf8.count + 3) : [] {
                 #expect(Rewriting.json(bytes, pieces: [cut]) == whole, "cut at \(cut)")
             }
             #expect(Rewriting.json(bytes, pieces: Array(0..<bytes.count)) == whole)
@@ -319,10 +319,10 @@ import WADO
         let element =
             #""00091001":{"vr":"OB","BulkDataURI":"\#(Self.own)/bulk/00091001"},"00081030":{"vr":"LO","Value":["A description of the study"]}"#
         let dataSet = "{\(Self.uids),\((0..<100).map { _ in element }.joined(separator: ","))}"
-        let document = Array("[\(Array(repeating: dataSet, count: 100).joined(separator: ","))]".utf8)
+        let document = Array("[\(Array(repeating: dataSet, count: 20).joined(separator: ","))]".utf8)
         let pieces = Array(stride(from: 16_384, to: document.count, by: 16_384))
         let clock = ContinuousClock()
-        let time = clock.measure { #expect(Rewriting.json(document, pieces: pieces).dataSets == 100) }
+        let time = clock.measure { #expect(Rewriting.json(document, pieces: pieces).dataSets == 20) }
         print("JSON metadata: \(document.count >> 10) KiB in \(time)")
     }
 }
