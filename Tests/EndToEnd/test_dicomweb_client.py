@@ -4,8 +4,10 @@ import io
 
 import pydicom
 import pytest
+import requests
 from dicomweb_client.api import DICOMwebClient
 
+from bed.client import parts
 from bed.gateway import Gateway
 from bed.hospital import CT_SERIES, CT_STUDY, SPLIT_STUDY
 
@@ -73,7 +75,7 @@ def test_rendered(client, direct, image):
         assert found == direct.retrieve_instance_rendered(*identifiers(image), **arguments)
 
 
-def test_bulk_data(hospital, direct, tmp_path):
+def test_bulk_data(hospital, tmp_path):
     """A BulkDataURI that the gateway wrote is fetched as it stands.
 
     The client sends a Host without its port, so the gateway is told its public URL, as behind any proxy.
@@ -86,8 +88,11 @@ def test_bulk_data(hospital, direct, tmp_path):
             metadata = client.retrieve_instance_metadata(*identifiers(image))
             uris = [element["BulkDataURI"] for element in metadata.values() if "BulkDataURI" in element]
             for uri in uris:
+                # Orthanc refuses the client's default Accept; the gateway does not.
                 archive_uri = uri.replace(gateway.dicomweb, hospital.rs.archive.wado_rs)
-                assert client.retrieve_bulkdata(uri) == direct.retrieve_bulkdata(archive_uri)
+                accept = {"Accept": 'multipart/related; type="application/octet-stream"'}
+                theirs = parts(requests.get(archive_uri, headers=accept, timeout=10))
+                assert client.retrieve_bulkdata(uri) == [part.body for part in theirs]
             if uris:
                 return
     pytest.fail("no image has bulk data")

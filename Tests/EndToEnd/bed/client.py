@@ -27,6 +27,12 @@ def wado_query(image, **parameters):
     return "&".join(f"{name}={value}" for name, value in query.items() if value is not None)
 
 
+def outcome(answer):
+    """The first word of X-Cache, of a response or of a transfer: hit, miss, follow…"""
+    fields = answer.fields if isinstance(answer, Transfer) else {k.lower(): v for k, v in answer.headers.items()}
+    return fields["x-cache"].split(";")[0]
+
+
 @dataclass
 class Part:
     fields: dict

@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 import yaml
 
-from .processes import Server, free_port
+from .processes import Server, free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -131,6 +131,10 @@ class Gateway(Server):
     def stored_files(self):
         """The files of cached objects."""
         return [path for path in (self.cache_path / "objects").rglob("*") if path.is_file()]
+
+    def wait_until_stored(self, objects):
+        """Waits until so many objects are published: a client may have the last byte before the disk does."""
+        wait_until(lambda: len(self.stored_files()) >= objects, 10, lambda: f"{objects} objects: {self.stored_files()}")
 
     def temporary_files(self):
         """What is being filled or thrown away."""
