@@ -2,7 +2,9 @@
 #include "CLinux.h"
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <linux/sockios.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
@@ -18,6 +20,10 @@ int clinux_accept(int fd, struct sockaddr *address, socklen_t *length) {
 }
 int clinux_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
     return renameat2(from_dir, from, to_dir, to, flags);
+}
+int clinux_unacknowledged(int fd) {
+    int count = 0;
+    return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
 }
 int clinux_unnamed_file(int dir, unsigned mode) { return openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }
 int clinux_link_fd(int fd, int to_dir, const char *to) {

@@ -106,8 +106,8 @@ private struct HeaderFields {
         guard placeholders >= 0 else { throw malformed(.placeholders) }
         return ObjectDescription(
             mediaType: try text(.mediaType), transferSyntax: try optional(.transferSyntax, text),
-            placeholders: placeholders, backend: try text(.backend), storedAt: Int64(try integer(.storedAt)),
-            facts: try facts())
+            placeholders: placeholders, backend: try text(.backend), etag: try text(.etag),
+            storedAt: Int64(try integer(.storedAt)), facts: try facts())
     }
 
     private func facts() throws(HeaderError) -> InstanceFacts? {

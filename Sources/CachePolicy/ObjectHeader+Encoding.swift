@@ -58,6 +58,7 @@ extension ObjectHeader {
         bytes.field(.placeholders, Int64(description.placeholders))
         bytes.field(.backend, description.backend)
         bytes.field(.storedAt, description.storedAt)
+        bytes.field(.etag, description.etag)
         guard let facts = description.facts else { return }
         bytes.field(.factsStudy, facts.study.string)
         bytes.field(.factsSeries, facts.series.string)

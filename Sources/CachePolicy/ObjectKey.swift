@@ -72,19 +72,23 @@ package struct ObjectDescription: Hashable, Sendable {
     package var placeholders: Int
     /// The configured name of the backend that it came from.
     package var backend: String
+    /// A strong validator without quotes: one fill, one content, one tag. Known before the content is, so that the client
+    /// that caused the fill can ask again whether it still holds.
+    package var etag: String
     /// Seconds since 1970 at which the fill ended.
     package var storedAt: Int64
     /// What was checked of the instance.
     package var facts: InstanceFacts?
 
     package init(
-        mediaType: String, transferSyntax: String? = nil, placeholders: Int = 0, backend: String, storedAt: Int64 = 0,
-        facts: InstanceFacts? = nil
+        mediaType: String, transferSyntax: String? = nil, placeholders: Int = 0, backend: String, etag: String = "",
+        storedAt: Int64 = 0, facts: InstanceFacts? = nil
     ) {
         self.mediaType = mediaType
         self.transferSyntax = transferSyntax
         self.placeholders = placeholders
         self.backend = backend
+        self.etag = etag
         self.storedAt = storedAt
         self.facts = facts
     }

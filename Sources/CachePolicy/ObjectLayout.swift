@@ -63,9 +63,4 @@ package enum ObjectLayout {
             (0..<8).reduce(0) { $0 | UInt64(trailer[offset + $1]) << (8 * UInt64($1)) }
         }
     }
-
-    /// A strong validator, without quotes: equal exactly when block checksums and length are.
-    package static func etag(trailer: [UInt8], length: Int64) -> String {
-        ContentHash.name(trailer, seed: UInt64(length))
-    }
 }

@@ -75,8 +75,7 @@ extension DiskCache {
     ) -> StoredObject {
         StoredObject(
             key: header.key, description: header.description, length: header.length, bodyOffset: header.bodyOffset,
-            etag: ObjectLayout.etag(trailer: trailer, length: header.length), file: file, isVerified: isVerified,
-            cache: self, workers: workers)
+            file: file, isVerified: isVerified, cache: self, workers: workers)
     }
 
     // MARK: Filling

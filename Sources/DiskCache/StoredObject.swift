@@ -11,8 +11,6 @@ package final class StoredObject: Sendable {
     package let length: Int64
     /// Where the body begins in the file.
     package let bodyOffset: Int64
-    /// A strong validator without quotes, from the content's hash.
-    package let etag: String
     package var descriptor: Int32 { file.number }
 
     let file: Descriptor
@@ -24,14 +22,13 @@ package final class StoredObject: Sendable {
     private let verifiedBlocks: Mutex<BlockSet>
 
     init(
-        key: ObjectKey, description: ObjectDescription, length: Int64, bodyOffset: Int64, etag: String,
+        key: ObjectKey, description: ObjectDescription, length: Int64, bodyOffset: Int64,
         file: Descriptor, isVerified: Bool, cache: DiskCache?, workers: WorkerPool
     ) {
         self.key = key
         self.description = description
         self.length = length
         self.bodyOffset = bodyOffset
-        self.etag = etag
         self.file = file
         self.cache = cache
         self.workers = workers

@@ -49,12 +49,12 @@ final class BearerTokens: Sendable {
         state.names = Self.parse(text)
     }
 
-    /// "token" or "name token", one a line; `#` begins a comment line. A token of fewer than 16 characters is ignored.
+    /// "token" or "name token", one a line; `#` begins a comment line.
     static func parse(_ text: String) -> [String: String] {
         var names: [String: String] = [:]
         for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
             let words = line.split(separator: " ", omittingEmptySubsequences: true)
-            guard let token = words.last, token.utf8.count >= 16, words.count <= 2 else { continue }
+            guard let token = words.last, words.count <= 2 else { continue }
             names[String(token)] = words.count == 2 ? String(words[0]) : "token"
         }
         return names

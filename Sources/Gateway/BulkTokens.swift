@@ -95,7 +95,7 @@ func base64URL(_ bytes: [UInt8]) -> String {
     return String(decoding: text, as: UTF8.self)
 }
 
-/// Nil for any other character and for more than 16 KiB.
+/// Nil for any other character, for bits that stand for nothing and are not zero, and for more than 16 KiB.
 func bytes(base64URL text: some StringProtocol) -> [UInt8]? {
     guard text.utf8.count <= 16 << 10 else { return nil }
     var bytes: [UInt8] = []
@@ -110,5 +110,7 @@ func bytes(base64URL text: some StringProtocol) -> [UInt8]? {
             bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(held)))
         }
     }
+    // One token has one spelling.
+    guard held < 6, bits & (1 << UInt32(held) - 1) == 0 else { return nil }
     return bytes
 }

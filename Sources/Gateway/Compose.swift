@@ -10,8 +10,7 @@ import WADO
 struct ComposedAnswer {
     var pieces: [AnswerPiece]
     var fields: HTTPFields
-    /// Nil while a fill's content is not known.
-    var etag: EntityTag?
+    var etag: EntityTag
 }
 
 /// What goes over the wire.
@@ -33,7 +32,7 @@ extension Gateway {
             contentType: contentType, cacheControl: objectClass.cacheControl, outcome: outcome,
             objectClass: objectClass.word)
         let etag = validator(of: obtained, contentType: contentType, context)
-        if let etag { fields.append("ETag", etag.description) }
+        fields.append("ETag", etag.description)
         if case .stored(let object, _) = obtained[0], outcome == .hit {
             fields.append("Age", "\(max(0, secondsSince1970() - object.description.storedAt))")
         }
@@ -79,12 +78,8 @@ extension Gateway {
         return envelope
     }
 
-    private func validator(of obtained: [Obtained], contentType: String, _ context: RequestContext) -> EntityTag? {
-        var etags: [String] = []
-        for one in obtained {
-            guard case .stored(let object, _) = one else { return nil }
-            etags.append(object.etag)
-        }
+    private func validator(of obtained: [Obtained], contentType: String, _ context: RequestContext) -> EntityTag {
+        let etags = obtained.map { $0.description.etag }
         if etags.count == 1, contentType == obtained[0].description.contentType {
             return EntityTag(opaque: etags[0])
         }

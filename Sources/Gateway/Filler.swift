@@ -216,6 +216,8 @@ final class Filler: @unchecked Sendable {
     }
 
     private func begin(_ description: ObjectDescription, expecting length: Int64?) async throws(Problem) {
+        var description = description
+        description.etag = String(UInt64.random(in: .min ... .max), radix: 36)
         do { try await writer.begin(description, expectedLength: length) } catch { throw Problem(error) }
         hasBegun = true
     }

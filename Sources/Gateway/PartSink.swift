@@ -44,7 +44,7 @@ final class PartSink {
 
     /// A Part 10 file whose UIDs are checked before its first byte is sent.
     func send(_ parts: PartSource, fields: HTTPFields, check: DataSetCheck) async throws(Problem) {
-        var reader = Part10HeadReader()
+        var reader = Part10HeadReader(toleratesOtherFileMeta: true)
         var held: [UInt8] = []
         var facts: InstanceFacts?
         let announced = fields["content-length"].flatMap { Int64($0) }

@@ -18,6 +18,8 @@ package struct Problem: Error, Sendable {
     package var backend: String?
     /// For the log only.
     package var detail: String?
+    /// Whether the sentence quotes what the client wrote, which has no place in a log.
+    package var quotesClient = false
     /// Whether another endpoint may know better: connection failures, a backend's 404 and 5xx.
     package var allowsNextEndpoint = false
     /// A stored object was dropped because its bytes were not those that had been stored.
@@ -34,8 +36,12 @@ package struct Problem: Error, Sendable {
 }
 
 extension Problem {
+    /// The sentence for the log.
+    var logSentence: String { quotesClient ? "The request was refused as it stands." : sentence }
+
     init(_ error: WADOError) {
         self.init(status: error.status, error.message)
+        quotesClient = error.status < 500
         allow = error.allow
         allowsNextEndpoint = error.status == 501
         if error.status == 503 { retryAfter = 30 }

@@ -52,7 +52,7 @@ final class RequestContext: @unchecked Sendable {
     /// Answers with a problem, or cuts the connection when the answer has already begun: the client must see that what it
     /// holds is not whole.
     func refuse(_ problem: Problem) {
-        entry.failure = entry.failure ?? problem.sentence
+        entry.failure = entry.failure ?? problem.logSentence
         entry.detail = entry.detail ?? problem.detail
         entry.backend = entry.backend ?? problem.backend
         if hasBegun {
@@ -64,6 +64,7 @@ final class RequestContext: @unchecked Sendable {
         var fields = HTTPFields()
         fields.append("Content-Type", "text/plain; charset=utf-8")
         fields.append("Cache-Control", "no-store")
+        fields.append("Vary", "Accept, Authorization")
         fields.append("X-Request-Id", entry.requestID)
         if let allow = problem.allow { fields.append("Allow", allow) }
         if let seconds = problem.retryAfter { fields.append("Retry-After", "\(seconds)") }

@@ -1,4 +1,5 @@
 // A connection's time-outs. One timer for each connection, moved only when a deadline comes nearer than it.
+import CLinux
 import EventLoop
 
 /// What a connection waits for at most how long.
@@ -10,6 +11,8 @@ struct ConnectionDeadline {
     /// Fires at or before `time`; then looks again.
     var timer: LoopTimer?
     var timerTime = ContinuousClock.now
+    /// What the kernel still held for the client when a stall deadline was set.
+    var unacknowledged: Int32 = 0
 }
 
 extension Connection {
@@ -24,6 +27,7 @@ extension Connection {
             }
         deadline.kind = kind
         deadline.time = loop.now + delay
+        if kind == .stall { deadline.unacknowledged = clinux_unacknowledged(descriptor) }
         if deadline.timer != nil, deadline.timerTime <= deadline.time { return }
         deadline.timer?.cancel()
         armTimer()
@@ -48,6 +52,8 @@ extension Connection {
         deadline.timer = nil
         guard let kind = deadline.kind else { return }
         if loop.now < deadline.time { return armTimer() }
+        // A client may read slowly from a full socket for long before the kernel takes more from us.
+        if kind == .stall, clinux_unacknowledged(descriptor) < deadline.unacknowledged { return setDeadline(.stall) }
         deadline.kind = nil
         expire(kind)
     }

@@ -124,7 +124,7 @@ struct ArchiveIndex: Sendable {
     /// - Returns: nil for what is no DICOM instance, such as a DICOMDIR.
     /// - Throws: for a file that bears the mark of DICOM and cannot be read.
     private static func facts(of path: String) throws -> InstanceFacts? {
-        var reader = Part10HeadReader()
+        var reader = Part10HeadReader(toleratesOtherFileMeta: true)
         var facts: InstanceFacts?
         var isMarked: Bool?
         do {

@@ -34,8 +34,6 @@ import WADO
         for index in tail.indices.dropFirst(10) {
             var forged = tail
             forged[index] = forged[index] == "A" ? "B" : "A"
-            // The last letter may carry bits that stand for nothing.
-            if index == tail.count - 1 { continue }
             #expect(tokens.url(in: String(forged), of: target) == nil, "letter \(index)")
         }
         #expect(tokens.url(in: String(tail.dropLast(4)), of: target) == nil)

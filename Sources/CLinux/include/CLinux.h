@@ -35,6 +35,8 @@ void clinux_name_thread(const char *name);
 /* accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC. */
 int clinux_accept(int fd, struct sockaddr *address, socklen_t *length);
 int clinux_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+/* Bytes in a socket's send queue that the peer has not acknowledged, or -1 (SIOCOUTQ). */
+int clinux_unacknowledged(int fd);
 /* An unnamed file in a directory (O_TMPFILE), or -1 where the file system has none. */
 int clinux_unnamed_file(int dir, unsigned mode);
 /* Gives an unnamed file its name. */
