@@ -17,7 +17,9 @@ struct BodyInspector {
     /// The part's own Content-Length.
     let expectedLength: Int64?
 
-    init(object: ObjectClass, target: InstanceTarget, answer: BackendRequest.Answer, fields: HTTPFields, backend: String) {
+    init(
+        object: ObjectClass, target: InstanceTarget, answer: BackendRequest.Answer, fields: HTTPFields, backend: String
+    ) {
         self.object = object
         self.target = target
         self.answer = answer

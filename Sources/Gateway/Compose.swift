@@ -46,7 +46,8 @@ extension Gateway {
         if case .json(let contentType) = request.representation {
             return ([.bytes([UInt8(ascii: "[")])] + obtained.map(\.piece) + [.bytes([UInt8(ascii: "]")])], contentType)
         }
-        let isSingle = request.representation.envelope == .single
+        let isSingle =
+            request.representation.envelope == .single
             || (request.representation.envelope == .either && obtained.count == 1)
         if isSingle { return ([obtained[0].piece], obtained[0].description.contentType) }
         let names = obtained.map { "\($0.objectClass)" }.joined(separator: "\n")

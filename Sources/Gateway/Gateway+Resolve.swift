@@ -70,7 +70,9 @@ extension Gateway {
 
     /// For callers that leave out seriesUID.
     private static func series(of instance: UID, in record: StudyRecord) throws(Problem) -> UID {
-        if let series = record.series.first(where: { $0.instances.contains { $0.uid == instance } }) { return series.uid }
+        if let series = record.series.first(where: { $0.instances.contains { $0.uid == instance } }) {
+            return series.uid
+        }
         if record.series.count == 1 { return record.series[0].uid }
         throw Problem(
             status: 404, "The study's record does not list this instance, so its series must be named (seriesUID).")

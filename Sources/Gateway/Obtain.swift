@@ -2,10 +2,10 @@
 import CachePolicy
 import DICOM
 import DiskCache
-import FHIR
-import HTTPServer
 import EventLoop
+import FHIR
 import HTTP
+import HTTPServer
 import StudyDirectory
 import Upstream
 import WADO

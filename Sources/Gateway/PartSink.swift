@@ -151,7 +151,8 @@ final class PartSink {
     /// The archive's parts of bulk data, whose membership was proven before.
     func sendBulk(_ parts: PartSource, backend: String, representation: Representation) async throws(Problem) {
         while let fields = try await parts.nextPart() {
-            let part = fields["content-type"].flatMap { MediaType(parsing: $0) } ?? MediaType("application/octet-stream")
+            let part =
+                fields["content-type"].flatMap { MediaType(parsing: $0) } ?? MediaType("application/octet-stream")
             if part.type == "text/html" { throw .badBody(from: backend, "text/html where bulk data was asked for") }
             let description = ObjectDescription(
                 mediaType: PixelMediaType.modernName(of: part.type), transferSyntax: part[parameter: "transfer-syntax"],

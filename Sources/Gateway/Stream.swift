@@ -43,7 +43,8 @@ extension Gateway {
                 "A study or series is answered as multipart/related; type=\"application/dicom\", which the request does "
                     + "not accept.")
         }
-        let sink = PartSink(gateway: self, context: context, located: located, type: "application/dicom",
+        let sink = PartSink(
+            gateway: self, context: context, located: located, type: "application/dicom",
             objectClass: "instance")
         for source in try plan(located).sources {
             switch source {
@@ -58,7 +59,8 @@ extension Gateway {
     }
 
     private func streamDataSets(
-        from candidate: EndpointChoice.Candidate, series: UID?, syntaxes: [String], _ located: Located, _ sink: PartSink,
+        from candidate: EndpointChoice.Candidate, series: UID?, syntaxes: [String], _ located: Located,
+        _ sink: PartSink,
         _ context: RequestContext
     ) async throws(Problem) {
         let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "")
@@ -108,7 +110,8 @@ extension Gateway {
         case .json(let contentType):
             try await streamJSON(from: sources, contentType: contentType, located, context)
         default:
-            let sink = PartSink(gateway: self, context: context, located: located, type: "application/dicom+xml",
+            let sink = PartSink(
+                gateway: self, context: context, located: located, type: "application/dicom+xml",
                 objectClass: "metadata")
             for (candidate, series) in sources {
                 try await streamXML(from: candidate, series: series, located, sink, context)
@@ -243,7 +246,8 @@ extension Gateway {
             "\(target.path)/\(tail)", accept: "multipart/related; type=\"application/octet-stream\"", from: candidate,
             asking: "bulk data", context)
         let parts = PartSource(body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
-        let sink = PartSink(gateway: self, context: context, located: located, type: "application/octet-stream",
+        let sink = PartSink(
+            gateway: self, context: context, located: located, type: "application/octet-stream",
             objectClass: "bulk")
         try await sink.sendBulk(parts, backend: backend.name, representation: request.representation)
         try await sink.finish()

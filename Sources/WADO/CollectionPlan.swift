@@ -56,7 +56,8 @@ package struct CollectionPlan: Sendable {
 
     private static let unlisted = WADOError(
         status: 501,
-        message: "The archive speaks only WADO-URI and the study's record does not list its instances, so they cannot be "
+        message:
+            "The archive speaks only WADO-URI and the study's record does not list its instances, so they cannot be "
             + "enumerated yet. Ask for single instances.")
 }
 
