@@ -215,8 +215,9 @@ class TestLife:
         image = lab.small("image")
         gateway = lab.gateway()
         url = gateway.dicomweb + image.path
-        first = requests.get(url, headers={"Accept": AS_STORED}, timeout=10)
+        requests.get(url, headers={"Accept": AS_STORED}, timeout=10)
         gateway.wait_until_stored(1)
+        first = requests.get(url, headers={"Accept": AS_STORED}, timeout=10)
         gateway.stop()
         gateway.start()
         second = requests.get(url, headers={"Accept": AS_STORED}, timeout=10)
