@@ -118,7 +118,6 @@ class ScriptedServer:
         self.script = script
         self.tls = tls
         self.requests = []
-        self.peak_connections = 0
         self._connections = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -168,7 +167,6 @@ class ScriptedServer:
             conversation = Conversation(connection)
             with self._lock:
                 self._connections.add(conversation)
-                self.peak_connections = max(self.peak_connections, len(self._connections))
             threading.Thread(target=self._converse, args=(conversation,), daemon=True).start()
 
     def _converse(self, conversation):
