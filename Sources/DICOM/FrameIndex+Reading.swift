@@ -26,10 +26,18 @@ extension FrameIndex {
         }
     }
 
+    private func end(ofFrame number: Int) -> Int64 {
+        switch layout {
+        case .native(let native): native.pixels.upperBound
+        case .encapsulated(let layout): layout.fragments(ofFrame: number).last?.upperBound ?? 0
+        }
+    }
+
     /// Gives a frame's bytes to `sink`, piece by piece.
     ///
     /// - Parameter pieceLength: bytes that are held at once, about; rounded up to eight.
-    /// - Throws: `missingAttribute` for a frame that is not there; what the source and the sink throw.
+    /// - Throws: `missingAttribute` for a frame that is not there, `truncated` when the source ends before it; what the
+    ///   source and the sink throw.
     package func read(
         _ number: Int, from source: any ByteSource, pieceLength: Int = 256 << 10, to sink: ([UInt8]) throws -> Void
     ) throws {
@@ -37,6 +45,11 @@ extension FrameIndex {
             throw DICOMError(
                 kind: .missingAttribute, offset: 0, detail: "there are \(numberOfFrames) frames, and no frame \(number)"
             )
+        }
+        // The index may have been kept for longer than the source was what it is.
+        guard end(ofFrame: number) <= source.length else {
+            throw DICOMError(
+                kind: .truncated, offset: Int(source.length), detail: "the file ends before frame \(number) does")
         }
         let pieceLength = (max(pieceLength, 8) + 7) / 8 * 8
         switch layout {
@@ -57,9 +70,17 @@ extension FrameIndex.Encapsulated {
 }
 
 extension FrameIndex.Native {
+    /// Whether so many frames of so many bits each fit into so many bytes.
+    static func fits(_ frames: Int, of bitsPerFrame: Int64, into length: Int64) -> Bool {
+        let (total, overflow) = bitsPerFrame.multipliedReportingOverflow(by: Int64(frames))
+        return !overflow && (total - 1) / 8 < length
+    }
+
     func read(
         _ number: Int, from source: any ByteSource, pieceLength: Int, to sink: ([UInt8]) throws -> Void
     ) throws {
+        // Pieces are of whole units, or they could not be turned around.
+        let pieceLength = max(pieceLength / swappedUnit, 1) * swappedUnit
         let start = Int64(number - 1) * bitsPerFrame
         let end = start + bitsPerFrame
         let bytes = start / 8..<(end + 7) / 8

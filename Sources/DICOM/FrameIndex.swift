@@ -1,5 +1,5 @@
 // Where each frame of a stored object lies. Computed once from the object's head and its fragments' headers; holds no
-// pixels. Reading them is FrameIndex+Reading's.
+// pixels. Reading them is FrameIndex+Reading's, keeping it with the object FrameIndex+Encoding's.
 
 /// The places of an object's frames (PS3.5 §8, §A.4).
 package struct FrameIndex: Hashable, Sendable {
@@ -71,6 +71,12 @@ package struct FrameIndex: Hashable, Sendable {
             layout = .encapsulated(found)
             numberOfFrames = found.firstFragments.count - 1
         }
+    }
+
+    init(syntax: TransferSyntax, numberOfFrames: Int, layout: Layout) {
+        self.syntax = syntax
+        self.numberOfFrames = numberOfFrames
+        self.layout = layout
     }
 }
 
@@ -155,8 +161,7 @@ struct PixelDescription {
         // Each factor has 16 bits, so the product fits.
         var frame = (rows * columns).multipliedReportingOverflow(by: samples * bits)
         if photometric == "YBR_FULL_422", samples == 3 { frame.partialValue = frame.partialValue / 3 * 2 }
-        let (total, overflow) = frame.partialValue.multipliedReportingOverflow(by: Int64(numberOfFrames))
-        guard !frame.overflow, !overflow, (total - 1) / 8 < length else {
+        guard !frame.overflow, FrameIndex.Native.fits(numberOfFrames, of: frame.partialValue, into: length) else {
             throw DICOMError(
                 kind: .malformed, offset: Int(pixels.valueOffset),
                 detail: "\(length) bytes of pixels are less than \(numberOfFrames) frames of \(rows) × \(columns) need")
