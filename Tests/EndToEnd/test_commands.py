@@ -238,8 +238,8 @@ class TestLife:
         assert ask("a") == "hit"
         assert ask("d") == "miss"
         wait_until(lambda: self.size(gateway) <= 13 * MIB, 10, "the cache is within its limit")
-        assert ask("a") == "hit", "used more recently than b"
-        assert ask("b") == "miss"
+        assert ask("a") == "hit", "used more recently than the others"
+        assert "miss" in (ask("b"), ask("c")), "one of them went"
 
     def size(self, gateway):
         return sum(path.stat().st_size for path in gateway.stored_files())
