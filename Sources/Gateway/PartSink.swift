@@ -150,6 +150,7 @@ final class PartSink {
 
     /// The archive's parts of bulk data, whose membership was proven before.
     func sendBulk(_ parts: PartSource, backend: String, representation: Representation) async throws(Problem) {
+        var isBare = false
         while let fields = try await parts.nextPart() {
             let part =
                 fields["content-type"].flatMap { MediaType(parsing: $0) } ?? MediaType("application/octet-stream")
@@ -161,11 +162,18 @@ final class PartSink {
                 representation.accepts(
                     mediaType: description.mediaType, transferSyntax: description.transferSyntax)
             else { throw .notAcceptable(have: description) }
-            try await beginPart(
-                description.mediaType, syntax: description.transferSyntax,
-                length: fields["content-length"].flatMap { Int64($0) }, location: nil)
+            let length = fields["content-length"].flatMap { Int64($0) }
+            if representation.envelope == .single {
+                if isBare { throw .badBody(from: backend, "several parts, of which the request accepts one only") }
+                isBare = true
+                try await beginAnswer(contentType: description.contentType, length: length)
+            } else {
+                try await beginPart(
+                    description.mediaType, syntax: description.transferSyntax, length: length, location: nil)
+            }
             while let piece = try await parts.nextBytes() { try await context.write(piece) }
         }
+        if isBare { try await context.finish() } else { try await finish() }
     }
 
     private func beginAnswer(contentType: String, length: Int64?) async throws(Problem) {

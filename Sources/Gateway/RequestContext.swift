@@ -35,7 +35,8 @@ final class RequestContext: @unchecked Sendable {
     /// The client's own identifier when it is a harmless one, else a new one.
     private static func identifier(from field: String?) -> String {
         if let field, (1...64).contains(field.utf8.count), field.utf8.allSatisfy(Self.isHarmless) { return field }
-        return String(UInt64.random(in: .min ... .max), radix: 16)
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     private static func isHarmless(_ byte: UInt8) -> Bool {

@@ -250,7 +250,6 @@ extension Gateway {
             gateway: self, context: context, located: located, type: "application/octet-stream",
             objectClass: "bulk")
         try await sink.sendBulk(parts, backend: backend.name, representation: request.representation)
-        try await sink.finish()
     }
 
     /// Asks a WADO-RS archive for a collection.

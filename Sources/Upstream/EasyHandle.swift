@@ -137,8 +137,8 @@ import HTTP
         set(CURLOPT_PROXY, backend.proxy ?? "")
         set(CURLOPT_NOPROXY, "")
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-        // Without TLS libcurl 7.88 fails when it uses an HTTP/2 connection again.
-        set(CURLOPT_HTTP_VERSION, Int(isSecure ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
+        // One transfer a connection, so HTTP/2 would gain nothing.
+        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         set(CURLOPT_BUFFERSIZE, Int(BodyBuffer.maxPiece))
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_TCP_KEEPIDLE, 30)

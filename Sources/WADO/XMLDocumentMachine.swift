@@ -188,7 +188,8 @@ struct XMLDocumentMachine {
 
     /// Writes the tag with its URL replaced, or begins to leave the whole element out.
     private mutating func openBulkData(_ tag: XMLTag, _ markup: [UInt8], _ output: inout [UInt8]) {
-        guard let range = tag.value(of: "uri") else {
+        // PS3.19 §A.1 names the attribute "uri"; Orthanc writes it in capitals.
+        guard let range = tag.value(of: "uri") ?? tag.value(of: "URI") else {
             write(markup[...], &output)
             return
         }

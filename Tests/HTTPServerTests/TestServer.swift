@@ -134,6 +134,12 @@ final class TestClient {
         close(other)
     }
 
+    /// Returns when the server has said something or gone, or the time is over.
+    func waitForInput(milliseconds: Int32) {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        unsafe _ = poll(&entry, 1, milliseconds)
+    }
+
     /// One read; nil at the end, also after a reset.
     func read(_ most: Int = 65536) throws -> [UInt8]? {
         if !unread.isEmpty {

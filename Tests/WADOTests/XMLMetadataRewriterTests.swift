@@ -26,6 +26,11 @@ import WADO
             #"<DicomAttribute tag="00420011" vr="OB"><BulkData uri="@/studies/1.2/series/1.3/instances/1.4/bulk/1"/></DicomAttribute>"#
         ),
         (
+            // Orthanc's spelling.
+            #"<DicomAttribute tag="00420011" vr="OB"><BulkData URI="\#(own)/bulk/1"/></DicomAttribute>"#,
+            #"<DicomAttribute tag="00420011" vr="OB"><BulkData URI="@/studies/1.2/series/1.3/instances/1.4/bulk/1"/></DicomAttribute>"#
+        ),
+        (
             #"<DicomAttribute tag="00420011" vr="OB"><BulkData uri="bulk/1"/></DicomAttribute>"#,
             #"<DicomAttribute tag="00420011" vr="OB"><BulkData uri="@/studies/1.2/series/1.3/instances/1.4/bulk/1"/></DicomAttribute>"#
         ),
