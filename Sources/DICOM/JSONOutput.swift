@@ -1,61 +1,57 @@
-// The bytes of a DICOM JSON document as they grow: commas, nesting, escapes, base64. Knows no data set.
+// The bytes of a DICOM JSON document as they grow: commas, nesting, escapes. Knows no data set.
 
 /// A buffer that JSON is appended to.
-struct JSONOutput {
-    static let pieceLength = 64 << 10
-
-    private var bytes: [UInt8] = []
-    /// For each object or array that is open: the last key, and whether anything stands in it yet.
-    private var open: [(last: Tag?, isEmpty: Bool)] = []
+struct JSONOutput: ModelOutput {
+    var bytes: [UInt8] = []
+    /// For each object or array that is open: whether nothing stands in it yet.
+    private var isEmpty: [Bool] = []
 
     private static let hexDigits = Array("0123456789abcdef".utf8)
-    private static let base64Digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    mutating func flush(to sink: ([UInt8]) throws -> Void, above length: Int) throws {
-        guard bytes.count > length else { return }
-        let piece = bytes
-        bytes = []
-        try sink(piece)
-    }
+    mutating func beginDocument() { begin() }
+    mutating func endDocument() { end() }
 
-    mutating func raw(_ text: String) { bytes += text.utf8 }
-
-    mutating func begin(_ bracket: String) {
-        raw(bracket)
-        open.append((nil, true))
-    }
-
-    mutating func end(_ bracket: String) {
-        raw(bracket)
-        open.removeLast()
-    }
-
-    /// Whether a tag is not the one just written: a data set that has one twice would make an ambiguous object.
-    func isNew(_ tag: Tag) -> Bool { open.last?.last != tag }
-
-    mutating func key(_ tag: Tag) {
+    /// JSON has no place for a creator: its element stands in the document, and blocks are kept.
+    mutating func beginElement(_ tag: Tag, _ vr: VR, creator: String?) {
         comma()
-        open[open.count - 1].last = tag
-        raw("\"\(tag.hex)\":")
+        raw("\"\(tag.hex)\":{\"vr\":\"\(vr)\"")
     }
 
-    mutating func comma() {
-        if !open[open.count - 1].isEmpty { raw(",") }
-        open[open.count - 1].isEmpty = false
+    mutating func endElement() { raw("}") }
+
+    mutating func bulkData(_ url: String) {
+        raw(",\"BulkDataURI\":")
+        string(url)
     }
 
-    /// The items of a sequence, whose key and VR are written: an empty one has no `Value`.
-    mutating func beginItems() { open.append((nil, true)) }
+    /// An empty sequence has no `Value`.
+    mutating func beginItems() { isEmpty.append(true) }
 
-    mutating func beginItem() {
-        if open[open.count - 1].isEmpty { raw(",\"Value\":[") }
+    mutating func beginItem(_ number: Int) {
+        if isEmpty[isEmpty.count - 1] { raw(",\"Value\":[") }
         comma()
-        begin("{")
+        begin()
     }
+
+    mutating func endItem() { end() }
 
     mutating func endItems() {
-        let isEmpty = open.removeLast().isEmpty
-        raw(isEmpty ? "}" : "]}")
+        if !isEmpty.removeLast() { raw("]") }
+    }
+
+    private mutating func begin() {
+        raw("{")
+        isEmpty.append(true)
+    }
+
+    private mutating func end() {
+        raw("}")
+        isEmpty.removeLast()
+    }
+
+    private mutating func comma() {
+        if !isEmpty[isEmpty.count - 1] { raw(",") }
+        isEmpty[isEmpty.count - 1] = false
     }
 
     mutating func string(_ text: some StringProtocol) {
@@ -76,19 +72,5 @@ struct JSONOutput {
             }
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-
-    mutating func base64(_ value: [UInt8]) {
-        for start in stride(from: 0, to: value.count, by: 3) {
-            let count = min(3, value.count - start)
-            var group = UInt32(value[start]) << 16
-            if count > 1 { group |= UInt32(value[start + 1]) << 8 }
-            if count > 2 { group |= UInt32(value[start + 2]) }
-            for digit in 0..<4 {
-                let isPadding = digit > count
-                let index = Int(group >> UInt32(18 - 6 * digit) & 63)
-                bytes.append(isPadding ? UInt8(ascii: "=") : JSONOutput.base64Digits[index])
-            }
-        }
     }
 }
