@@ -98,6 +98,13 @@ package struct DataSetReader {
         return try Array(window.bytes(at: element.valueOffset, count: Int(length)))
     }
 
+    /// Bytes of a value, or of a part of it; cheap where the reader has just been.
+    ///
+    /// - Throws: `truncated`; what the source throws.
+    mutating func bytes(_ place: Range<Int64>) throws -> ArraySlice<UInt8> {
+        try window.bytes(at: place.lowerBound, count: place.count)
+    }
+
     private mutating func nextInSequence(_ level: Level) throws -> Event {
         let header = try header(level.encoding)
         switch header.tag {

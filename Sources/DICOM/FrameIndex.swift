@@ -89,7 +89,7 @@ struct PixelDescription {
     private var rows: Int64?
     private var columns: Int64?
     private var samples: Int64 = 1
-    private var bits: Int64?
+    private(set) var bits: Int64?
     private var photometric = ""
 
     /// An offset table of every fragment that may be.
@@ -153,31 +153,38 @@ struct PixelDescription {
 
     /// The layout of native pixels that stand in one value.
     func native(_ pixels: DataSetReader.Element, _ length: Int64) throws -> FrameIndex.Native {
+        let bitsPerFrame = try bitsPerFrame(pixels)
+        guard FrameIndex.Native.fits(numberOfFrames, of: bitsPerFrame, into: length) else {
+            throw DICOMError(
+                kind: .malformed, offset: Int(pixels.valueOffset),
+                detail: "\(length) bytes of pixels are less than \(numberOfFrames) frames need")
+        }
+        return FrameIndex.Native(
+            pixels: pixels.valueOffset..<pixels.valueOffset + length, bitsPerFrame: bitsPerFrame,
+            swappedUnit: PixelDescription.swappedUnit(pixels, bitsAllocated: Int(bits ?? 0)))
+    }
+
+    /// Bits of an uncompressed frame: a multiple of 8 unless Bits Allocated is 1.
+    func bitsPerFrame(_ pixels: DataSetReader.Element) throws(DICOMError) -> Int64 {
         guard let rows, let columns, let bits, rows > 0, columns > 0, bits > 0, samples > 0 else {
             throw DICOMError(
                 kind: .missingAttribute, offset: Int(pixels.valueOffset),
                 detail: "Rows, Columns or Bits Allocated are missing or zero")
         }
-        // Each factor has 16 bits, so the product fits.
-        var frame = (rows * columns).multipliedReportingOverflow(by: samples * bits)
-        if photometric == "YBR_FULL_422", samples == 3 { frame.partialValue = frame.partialValue / 3 * 2 }
-        guard !frame.overflow, FrameIndex.Native.fits(numberOfFrames, of: frame.partialValue, into: length) else {
+        // Each factor has 16 bits, so the products of two fit.
+        var (frame, overflow) = (rows * columns).multipliedReportingOverflow(by: samples * bits)
+        if photometric == "YBR_FULL_422", samples == 3 { frame = frame / 3 * 2 }
+        guard !overflow, bits == 1 || frame % 8 == 0 else {
             throw DICOMError(
-                kind: .malformed, offset: Int(pixels.valueOffset),
-                detail: "\(length) bytes of pixels are less than \(numberOfFrames) frames of \(rows) × \(columns) need")
+                kind: .unsupported, offset: Int(pixels.valueOffset),
+                detail: "frames of \(rows) × \(columns) pixels of \(samples) samples of \(bits) bits")
         }
-        guard bits == 1 || frame.partialValue % 8 == 0 else {
-            throw DICOMError(
-                kind: .unsupported, offset: Int(pixels.valueOffset), detail: "frames of \(bits) bits per sample")
-        }
-        return FrameIndex.Native(
-            pixels: pixels.valueOffset..<pixels.valueOffset + length, bitsPerFrame: frame.partialValue,
-            swappedUnit: swappedUnit(pixels, Int(bits)))
+        return frame
     }
 
     /// Big-endian samples are turned around as a whole; where a word of OW holds several of them, the word is.
-    private func swappedUnit(_ pixels: DataSetReader.Element, _ bits: Int) -> Int {
+    static func swappedUnit(_ pixels: DataSetReader.Element, bitsAllocated: Int) -> Int {
         guard pixels.isBigEndian, pixels.vr != .ob else { return 1 }
-        return max(pixels.vr.unitLength, bits / 8)
+        return max(pixels.vr.unitLength, bitsAllocated / 8)
     }
 }

@@ -9,6 +9,8 @@ package struct Part10File {
     package let encoding: ElementEncoding
     /// Of the data set's first byte in `source`.
     package let dataSetOffset: Int64
+    /// What group 0002 says, but for its length and what is longer than any known element of it.
+    package let fileMeta: DataSet
     /// What says how pixels are stored; Explicit Little Endian's rules where the UID is unknown.
     package let syntax: TransferSyntax
 
@@ -23,6 +25,7 @@ package struct Part10File {
             self.source = source
             self.encoding = encoding
             syntaxUID = nil
+            fileMeta = DataSet()
             dataSetOffset = 0
             syntax =
                 encoding == .implicitLittle ? .implicitLittle : encoding.isBigEndian ? .explicitBig : .explicitLittle
@@ -31,6 +34,7 @@ package struct Part10File {
             let meta = try FileMeta(&window, at: Int64(start))
             let known = meta.syntaxUID.map { TransferSyntax($0) ?? TransferSyntax(unknown: $0) }
             syntaxUID = meta.syntaxUID
+            fileMeta = meta.elements
             syntax = known ?? .implicitLittle
             if syntax.isDeflated {
                 let inflated = try Part10File.inflated(source, from: meta.end, limit: inflateLimit)
@@ -74,14 +78,18 @@ package struct Part10File {
     }
 }
 
-/// The elements of group 0002 that matter, and where the group ends.
+/// The elements of group 0002, and where the group ends.
 private struct FileMeta {
+    var elements = DataSet()
     var syntaxUID: UID?
     var end: Int64
     private var declaredEnd: Int64?
 
     /// Longest group 0002 that is believed; the longest known hold private information of some KiB.
     private static let limit: Int64 = 16 << 20
+    /// Elements that are kept, and bytes of each: the standard knows nineteen, and private information without bound.
+    private static let elementLimit = 64
+    private static let valueLimit: Int64 = 1024
 
     init(_ window: inout ByteWindow, at start: Int64) throws {
         end = start
@@ -93,17 +101,21 @@ private struct FileMeta {
                 throw DICOMError(
                     kind: .malformed, offset: Int(end), detail: "\(header.tag) of file meta has no sound length")
             }
-            switch header.tag {
-            case .fileMetaGroupLength where header.length == 4:
-                let length = try window.bytes(at: valueOffset, count: 4)
-                declaredEnd = next + Int64(length.uint32(at: length.startIndex, bigEndian: false))
-            case .transferSyntaxUID where header.length <= HeadAttributes.valueLimit:
+            if Int64(header.length) <= FileMeta.valueLimit {
                 let value = try Array(window.bytes(at: valueOffset, count: Int(header.length)))
-                syntaxUID = UID(elementValue: value)
-            default: break
+                take(header, value, next)
             }
             end = next
         }
+    }
+
+    private mutating func take(_ header: ElementHeader, _ value: [UInt8], _ next: Int64) {
+        if header.tag == .fileMetaGroupLength {
+            if value.count == 4 { declaredEnd = next + Int64(value.uint32(at: 0, bigEndian: false)) }
+            return
+        }
+        if header.tag == .transferSyntaxUID { syntaxUID = UID(elementValue: value) }
+        if elements.elements.count < FileMeta.elementLimit { elements.set(header.tag, header.vr ?? .un, bytes: value) }
     }
 
     private var isDeflatedNext: Bool {

@@ -21,22 +21,30 @@ package struct Part10Writer: Sendable {
     package func file(_ dataSet: DataSet) throws(DICOMError) -> [UInt8] {
         let body = self.dataSet(dataSet)
         var meta = DataSet()
-        meta.set(.fileMetaVersion, .ob, bytes: [0, 1])
         for (from, to) in [
             (Tag.sopClassUID, Tag.mediaStorageSOPClassUID), (.sopInstanceUID, .mediaStorageSOPInstanceUID),
         ] {
             if let element = dataSet[from] { meta.set(to, .ui, element.value) }
         }
+        let head = Part10Writer.head(meta, syntax)
+        guard syntax.isDeflated else { return head + body }
+        let deflated = try rawDeflate(body)
+        return head + deflated + (deflated.count % 2 == 0 ? [] : [0])
+    }
+
+    /// What stands before a data set in this syntax: preamble, and file meta that names us as its writer.
+    ///
+    /// - Parameter meta: further elements of group 0002.
+    static func head(_ meta: DataSet, _ syntax: TransferSyntax) -> [UInt8] {
+        var meta = meta
+        meta.set(.fileMetaVersion, .ob, bytes: [0, 1])
         meta.set(.transferSyntaxUID, syntax.uid)
         meta.set(.implementationClassUID, Part10Writer.implementationClassUID)
         meta.set(.implementationVersionName, .sh, "WADOGATE")
         let group = Part10Writer(.explicitLittle).dataSet(meta)
         var length = DataSet()
         length.set(.fileMetaGroupLength, .ul, numbers: [UInt32(group.count)])
-        let head = [UInt8](repeating: 0, count: 128) + Array("DICM".utf8) + Part10Writer().dataSet(length) + group
-        guard syntax.isDeflated else { return head + body }
-        let deflated = try rawDeflate(body)
-        return head + deflated + (deflated.count % 2 == 0 ? [] : [0])
+        return [UInt8](repeating: 0, count: 128) + Array("DICM".utf8) + Part10Writer().dataSet(length) + group
     }
 
     /// The data set alone, not deflated.
@@ -50,19 +58,20 @@ package struct Part10Writer: Sendable {
         for element in dataSet.elements {
             switch element.value {
             case .bytes(let bytes):
-                append(element.tag, element.vr, length: UInt32(bytes.count), to: &output)
+                output.append(headerOf: element.tag, element.vr, length: UInt32(bytes.count), syntax.encoding)
                 append(bytes, unit: syntax.encoding.isBigEndian ? element.vr.unitLength : 1, to: &output)
             case .items(let items):
                 append(element.tag, items, to: &output)
             case .fragments(let offsets, let fragments):
-                append(element.tag, element.vr, length: ElementHeader.undefinedLength, to: &output)
-                appendHeader(.item, length: UInt32(4 * offsets.count), to: &output)
+                output.append(
+                    headerOf: element.tag, element.vr, length: ElementHeader.undefinedLength, syntax.encoding)
+                output.append(headerOf: .item, length: UInt32(4 * offsets.count), syntax.encoding)
                 for offset in offsets { output.append(offset, bigEndian: syntax.encoding.isBigEndian) }
                 for fragment in fragments {
-                    appendHeader(.item, length: UInt32(fragment.count), to: &output)
+                    output.append(headerOf: .item, length: UInt32(fragment.count), syntax.encoding)
                     output += fragment
                 }
-                appendHeader(.sequenceDelimitation, length: 0, to: &output)
+                output.append(headerOf: .sequenceDelimitation, length: 0, syntax.encoding)
             }
         }
     }
@@ -73,39 +82,14 @@ package struct Part10Writer: Sendable {
             var elements: [UInt8] = []
             append(item, to: &elements)
             let length = usesUndefinedLengths ? ElementHeader.undefinedLength : UInt32(elements.count)
-            appendHeader(.item, length: length, to: &content)
+            content.append(headerOf: .item, length: length, syntax.encoding)
             content += elements
-            if usesUndefinedLengths { appendHeader(.itemDelimitation, length: 0, to: &content) }
+            if usesUndefinedLengths { content.append(headerOf: .itemDelimitation, length: 0, syntax.encoding) }
         }
         let length = usesUndefinedLengths ? ElementHeader.undefinedLength : UInt32(content.count)
-        append(tag, .sq, length: length, to: &output)
+        output.append(headerOf: tag, .sq, length: length, syntax.encoding)
         output += content
-        if usesUndefinedLengths { appendHeader(.sequenceDelimitation, length: 0, to: &output) }
-    }
-
-    /// A header with what the encoding puts between tag and length.
-    private func append(_ tag: Tag, _ vr: VR, length: UInt32, to output: inout [UInt8]) {
-        guard syntax.encoding.isExplicit else { return appendHeader(tag, length: length, to: &output) }
-        let big = syntax.encoding.isBigEndian
-        // A value too long for a 16-bit length goes as UN (PS3.5 §6.2.2).
-        let vr = !vr.hasLongHeader && length > 0xFFFE ? .un : vr
-        output.append(tag.group, bigEndian: big)
-        output.append(tag.element, bigEndian: big)
-        output.append(vr.rawValue, bigEndian: true)
-        if vr.hasLongHeader {
-            output += [0, 0]
-            output.append(length, bigEndian: big)
-        } else {
-            output.append(UInt16(truncatingIfNeeded: length), bigEndian: big)
-        }
-    }
-
-    /// The header of items, delimiters and all of Implicit VR.
-    private func appendHeader(_ tag: Tag, length: UInt32, to output: inout [UInt8]) {
-        let big = syntax.encoding.isBigEndian
-        output.append(tag.group, bigEndian: big)
-        output.append(tag.element, bigEndian: big)
-        output.append(length, bigEndian: big)
+        if usesUndefinedLengths { output.append(headerOf: .sequenceDelimitation, length: 0, syntax.encoding) }
     }
 
     /// Bytes with each unit of them turned around.
