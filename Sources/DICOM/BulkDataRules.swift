@@ -5,7 +5,8 @@
 /// That is under the instance's own path: `{base}/{tag}`, and `{base}/{tag}/{item}/{tag}` within sequences, items counted
 /// from 1; ``DataSetReader/find(_:in:)`` finds it again. Pixel Data never stands inline.
 package struct BulkDataRules: Hashable, Sendable {
-    /// What a bulk data URL begins with, up to `/bulkdata`; may be a placeholder.
+    /// What a bulk data URL begins with, up to `/bulkdata`. It goes into the document as it is, without escapes, so that
+    /// it can begin with a byte that stands for the rest and that no text of a data set can bring in.
     package var base: String
     /// Bytes of OB, OW and their like that stand in the document.
     package var inlineLimit = 1024

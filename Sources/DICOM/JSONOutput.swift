@@ -20,8 +20,7 @@ struct JSONOutput: ModelOutput {
     mutating func endElement() { raw("}") }
 
     mutating func bulkData(_ url: String) {
-        raw(",\"BulkDataURI\":")
-        string(url)
+        raw(",\"BulkDataURI\":\"\(url)\"")
     }
 
     /// An empty sequence has no `Value`.

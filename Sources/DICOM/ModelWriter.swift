@@ -12,6 +12,7 @@ protocol ModelOutput {
     mutating func beginElement(_ tag: Tag, _ vr: VR, creator: String?)
     mutating func endElement()
     mutating func content(_ content: ElementContent)
+    /// - Parameter url: written as it is.
     mutating func bulkData(_ url: String)
     /// The items of a sequence, whose element has begun.
     mutating func beginItems()

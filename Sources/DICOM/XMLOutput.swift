@@ -29,9 +29,7 @@ struct XMLOutput: ModelOutput {
     mutating func endElement() { raw("</DicomAttribute>") }
 
     mutating func bulkData(_ url: String) {
-        raw("<BulkData")
-        attribute("uri", url)
-        raw("/>")
+        raw("<BulkData uri=\"\(url)\"/>")
     }
 
     mutating func beginItems() {}

@@ -84,6 +84,19 @@ import Testing
                 """)
     }
 
+    @Test func writesABaseAsItIsAndNoSuchByteElsewhere() throws {
+        var dataSet = DataSet()
+        dataSet.set(Tag(0x0010, 0x0020), .lo, "\u{1A}/studies")
+        dataSet.set(.pixelData, .ow, bytes: [1, 2])
+        var output: [UInt8] = []
+        try JSONModel(bulkDataBase: "\u{1A}/s").write(Part10File(BytesSource(Part10Writer().file(dataSet)))) {
+            output += $0
+        }
+        let json = String(decoding: output, as: UTF8.self)
+        #expect(json.contains("{\"vr\":\"LO\",\"Value\":[\"\\u001a/studies\"]}"))
+        #expect(json.contains("\"BulkDataURI\":\"\u{1A}/s/7FE00010\""))
+    }
+
     @Test func leavesOutPixelsInFragments() throws {
         #expect(
             try json(Fixtures.withPixels(DataSet(), .rle), .rle) == """

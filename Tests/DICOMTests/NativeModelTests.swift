@@ -11,7 +11,7 @@ import Testing
     private func xml(_ dataSet: DataSet, _ syntax: TransferSyntax = .explicitLittle) throws -> String {
         var output: [UInt8] = []
         let file = try Part10File(BytesSource(Part10Writer(syntax, usesUndefinedLengths: true).file(dataSet)))
-        try NativeModel(bulkDataBase: "B&").write(file) { output += $0 }
+        try NativeModel(bulkDataBase: "\u{1A}B").write(file) { output += $0 }
         let document = String(decoding: output, as: UTF8.self)
         try #require(document.hasPrefix(Self.head) && document.hasSuffix("</NativeDicomModel>"))
         return String(document.dropFirst(Self.head.count).dropLast("</NativeDicomModel>".count))
@@ -65,10 +65,10 @@ import Testing
         (.us, [1, 0, 255, 255], "<Value number=\"1\">1</Value><Value number=\"2\">65535</Value>"),
         (.sv, [255, 255, 255, 255, 255, 255, 255, 127], "<Value number=\"1\">9223372036854775807</Value>"),
         (.fl, [0, 0, 0x80, 0x3E], "<Value number=\"1\">0.25</Value>"),
-        (.fl, [0, 0, 0x80, 0x7F], "<BulkData uri=\"B&amp;/00091001\"/>"),
+        (.fl, [0, 0, 0x80, 0x7F], "<BulkData uri=\"\u{1A}B/00091001\"/>"),
         (.at, [0xE0, 0x7F, 0x10, 0], "<Value number=\"1\">7FE00010</Value>"),
         (.un, [1, 2, 3, 4], "<InlineBinary>AQIDBA==</InlineBinary>"), (.ob, [], ""), (.sq, [], ""),
-        (.ob, [UInt8](repeating: 0, count: 1026), "<BulkData uri=\"B&amp;/00091001\"/>"),
+        (.ob, [UInt8](repeating: 0, count: 1026), "<BulkData uri=\"\u{1A}B/00091001\"/>"),
     ]
 
     @Test(arguments: numbers.indices)
@@ -94,11 +94,11 @@ import Testing
                 <DicomAttribute tag="00081140" vr="SQ" keyword="ReferencedImageSequence">\
                 <Item number="1"></Item><Item number="2">\
                 <DicomAttribute tag="00281202" vr="OW" keyword="GreenPaletteColorLookupTableData">\
-                <BulkData uri="B&amp;/00081140/2/00281202"/></DicomAttribute></Item></DicomAttribute>\
+                <BulkData uri="\u{1A}B/00081140/2/00281202"/></DicomAttribute></Item></DicomAttribute>\
                 <DicomAttribute tag="00100020" vr="LO" keyword="PatientID">\
                 <Value number="1">Ä^B</Value></DicomAttribute>\
                 <DicomAttribute tag="7FE00010" vr="OW" keyword="PixelData">\
-                <BulkData uri="B&amp;/7FE00010"/></DicomAttribute>
+                <BulkData uri="\u{1A}B/7FE00010"/></DicomAttribute>
                 """)
     }
 
