@@ -87,6 +87,7 @@ private struct HeaderFields {
         switch try text(.objectClass) {
         case "instance": return .instance(syntax: try text(.syntax))
         case "frame": return .frame(try integer(.frame), syntax: try text(.syntax))
+        case "frame-index": return .frameIndex
         case "bulk": return .bulk(tail: try text(.tail))
         case "metadata":
             guard let format = ObjectClass.Format(rawValue: try text(.format)) else { throw malformed(.format) }

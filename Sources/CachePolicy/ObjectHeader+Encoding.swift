@@ -45,6 +45,7 @@ extension ObjectHeader {
             bytes.field(.tail, tail)
         case .metadata(let format):
             bytes.field(.format, format.rawValue)
+        case .frameIndex: break
         case .rendered(let frame, let parameters, let type), .thumbnail(let frame, let parameters, let type):
             bytes.field(.frame, frame.map { Int64($0) })
             bytes.field(.parameters, parameters)

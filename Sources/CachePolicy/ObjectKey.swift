@@ -46,6 +46,8 @@ package enum ObjectClass: Hashable, Sendable {
     /// A rendered picture of the instance (nil frame) or of one frame; `parameters` in normal form, `type` its media type.
     case rendered(frame: Int?, parameters: String, type: String)
     case thumbnail(frame: Int?, parameters: String, type: String)
+    /// Where the frames of the stored instance lie; made by the gateway, never sent.
+    case frameIndex
 
     package enum Format: String, Sendable, Hashable { case json, xml }
 
@@ -58,6 +60,7 @@ package enum ObjectClass: Hashable, Sendable {
         case .metadata: "metadata"
         case .rendered: "rendered"
         case .thumbnail: "thumbnail"
+        case .frameIndex: "frame-index"
         }
     }
 }

@@ -6,6 +6,7 @@ package import DICOM
 ///
 ///     _/3f/a1/<study>/<series>/<instance>/instance,stored
 ///     …/<instance>/frames/0/17,stored            frames 0 to 999 in `0`, 1000 to 1999 in `1`…
+///     …/<instance>/frame-index
 ///     …/<instance>/metadata.json
 ///     …/<instance>/bulk/00420011                 `/` of the BulkDataURI's tail as `,`
 ///     …/<instance>/rendered/17,image_jpeg,quality=90_viewport=512,512
@@ -63,6 +64,7 @@ package struct ObjectPath: Hashable, Sendable {
         case .instance(let syntax): ["instance,\(safeName(syntax, upTo: 64))"]
         case .frame(let number, let syntax): ["frames", "\(number / 1000)", "\(number),\(safeName(syntax, upTo: 64))"]
         case .bulk(let tail): ["bulk", safeName(tail, upTo: 160, writing: "/", as: ",")]
+        case .frameIndex: ["frame-index"]
         case .metadata(let format): ["metadata.\(format.rawValue)"]
         case .rendered(let frame, let parameters, let type): ["rendered", picture(frame, parameters, type)]
         case .thumbnail(let frame, let parameters, let type): ["thumbnail", picture(frame, parameters, type)]

@@ -30,7 +30,7 @@ struct AccountingTotals: Sendable, Equatable {
 }
 
 /// One row for each series:
-/// `series(tenant, study, series, bytes, objects, last_access, created, scan)`, times in seconds since 1970; `scan` is the
+/// `series(tenant, study, series, bytes, objects, last_access, created, scan)`, times in milliseconds since 1970; `scan` is the
 /// number of the last scan of the tree that saw the row, or that was under way when it was written.
 ///
 /// Used by one thread at a time, under the accounting's lock.

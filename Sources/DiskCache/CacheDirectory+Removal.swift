@@ -10,14 +10,14 @@ struct TreeSize: Sendable {
     var bytes: Int64 = 0
     /// Regular files.
     var objects: Int64 = 0
-    /// The times at which the oldest and the newest file were last changed, seconds since 1970.
+    /// The times at which the oldest and the newest file were last changed, milliseconds since 1970.
     var oldest: Int64?
     var newest: Int64?
 
     mutating func count(_ status: stat) {
         bytes += ObjectLayout.chargedSize(fileSize: Int64(status.st_size))
         objects += 1
-        let time = Int64(status.st_mtim.tv_sec)
+        let time = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
         oldest = min(oldest ?? time, time)
         newest = max(newest ?? time, time)
     }

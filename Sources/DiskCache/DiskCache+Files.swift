@@ -129,7 +129,7 @@ extension DiskCache {
             return (state.file, description, state.bodyOffset)
         }
         guard let file, var description else { throw SystemError(call: "publish", code: EINVAL) }
-        description.storedAt = clock()
+        description.storedAt = clock() / 1000
         let header = ObjectHeader(
             key: fill.key, description: description, length: sealed.length, bodyOffset: bodyOffset,
             trailerChecksum: ContentHash.checksum(sealed.trailer))

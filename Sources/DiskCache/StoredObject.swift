@@ -55,13 +55,18 @@ package final class StoredObject: Sendable {
     ///
     /// - Throws: ``CacheError/damaged``; the object is dropped from the cache and counted then.
     package func read(at offset: Int64, length: Int) async throws(CacheError) -> [UInt8] {
+        try await workers.run { () throws(CacheError) -> [UInt8] in try self.readNow(at: offset, length: length) }
+    }
+
+    /// The same on the calling thread, which must be one that may block.
+    ///
+    /// - Throws: as ``read(at:length:)``.
+    package func readNow(at offset: Int64, length: Int) throws(CacheError) -> [UInt8] {
         let begin = min(max(0, offset), self.length)
         let range = begin..<(begin + min(Int64(max(0, length)), self.length - begin))
         if range.isEmpty { return [] }
-        return try await workers.run { () throws(CacheError) -> [UInt8] in
-            try self.verifyNow(range)
-            return try self.bytes(range)
-        }
+        try verifyNow(range)
+        return try bytes(range)
     }
 
     private func verifyNow(_ range: Range<Int64>) throws(CacheError) {

@@ -84,11 +84,11 @@ package final class WorkerPool: Sendable {
 }
 
 /// A counting semaphore, for threads that own nothing but their wait.
-@safe private final class Semaphore: @unchecked Sendable {
+@safe package final class Semaphore: @unchecked Sendable {
     // Unchecked: sem_post and sem_wait are safe on one address from any thread, and the address never moves.
     private let handle: UnsafeMutablePointer<sem_t>
 
-    init() {
+    package init() {
         unsafe handle = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
         unsafe sem_init(handle, 0, 0)
     }
@@ -98,8 +98,9 @@ package final class WorkerPool: Sendable {
         unsafe handle.deallocate()
     }
 
-    func signal() { unsafe _ = sem_post(handle) }
-    func wait() { while unsafe sem_wait(handle) != 0 {} }
+    package func signal() { unsafe _ = sem_post(handle) }
+    /// Blocks the thread until there was a signal for it.
+    package func wait() { while unsafe sem_wait(handle) != 0 {} }
 }
 
 /// Starts a detached thread.

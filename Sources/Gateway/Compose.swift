@@ -154,6 +154,7 @@ extension Obtained {
         switch self {
         case .stored(let object, _): object.key.object
         case .filling(let fill, _, _): fill.key.object
+        case .slice(_, _, _, let object): object
         }
     }
 
@@ -163,6 +164,7 @@ extension Obtained {
             if case .metadata = object.key.object { return .completed(object) }
             return .stored(object, 0..<object.length)
         case .filling(let fill, _, _): return .filling(fill, from: 0, to: nil)
+        case .slice(let object, let range, _, _): return .stored(object, range)
         }
     }
 
@@ -177,6 +179,7 @@ extension Obtained {
         case .rendered(let frame?, _, _): "\(target.path)/frames/\(frame)/rendered"
         case .thumbnail(nil, _, _): "\(target.path)/thumbnail"
         case .thumbnail(let frame?, _, _): "\(target.path)/frames/\(frame)/thumbnail"
+        case .frameIndex: target.path
         }
     }
 }
@@ -194,7 +197,7 @@ extension ObjectClass {
     var cacheControl: String {
         switch self {
         case .frame, .bulk: "private, max-age=3600"
-        case .instance, .metadata, .rendered, .thumbnail: "private, no-cache"
+        case .instance, .metadata, .rendered, .thumbnail, .frameIndex: "private, no-cache"
         }
     }
 }

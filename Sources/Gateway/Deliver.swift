@@ -39,7 +39,7 @@ extension Gateway {
     }
 
     /// Waits for what must be whole before it can be sent: documents whose placeholders are counted at their end.
-    private func settled(_ obtained: Obtained) async throws(Problem) -> Obtained {
+    func settled(_ obtained: Obtained) async throws(Problem) -> Obtained {
         guard case .filling(let fill, let description, let outcome) = obtained,
             description.mediaType.hasPrefix("application/dicom+")
         else { return obtained }

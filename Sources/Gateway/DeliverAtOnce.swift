@@ -21,7 +21,7 @@ extension Gateway {
             guard let object = cache.openCached(key(variant, of: target)) else { continue }
             let description = object.description
             guard
-                request.representation.accepts(
+                request.representation.isSatisfied(
                     mediaType: description.mediaType, transferSyntax: description.transferSyntax)
             else { continue }
             let answer = compose([.stored(object, .hit)], of: target, request, context)

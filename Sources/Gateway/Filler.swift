@@ -217,7 +217,7 @@ final class Filler: @unchecked Sendable {
 
     private func begin(_ description: ObjectDescription, expecting length: Int64?) async throws(Problem) {
         var description = description
-        description.etag = String(UInt64.random(in: .min ... .max), radix: 36)
+        description.etag = newTag()
         do { try await writer.begin(description, expectedLength: length) } catch { throw Problem(error) }
         hasBegun = true
     }
@@ -226,6 +226,9 @@ final class Filler: @unchecked Sendable {
         do { try await writer.append(bytes) } catch { throw Problem(error) }
     }
 }
+
+/// A validator that no other fill has.
+func newTag() -> String { String(UInt64.random(in: .min ... .max), radix: 36) }
 
 extension Gateway {
     /// The configured backend of an endpoint's address.
@@ -291,6 +294,7 @@ extension ObjectClass {
         case .metadata: "metadata"
         case .rendered: "rendered image"
         case .thumbnail: "thumbnail"
+        case .frameIndex: "frame index"
         }
     }
 
@@ -300,6 +304,8 @@ extension ObjectClass {
         default: nil
         }
     }
+
+    var isMetadata: Bool { if case .metadata = self { true } else { false } }
 
     var isPicture: Bool {
         switch self {

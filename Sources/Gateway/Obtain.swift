@@ -14,17 +14,20 @@ import WADO
 enum Obtained {
     case stored(StoredObject, CacheOutcome)
     case filling(Fill, ObjectDescription, CacheOutcome)
+    /// A part of a stored instance that is sent as it lies there: one frame, one attribute's value.
+    case slice(StoredObject, Range<Int64>, ObjectDescription, ObjectClass)
 
     var description: ObjectDescription {
         switch self {
         case .stored(let object, _): object.description
-        case .filling(_, let description, _): description
+        case .filling(_, let description, _), .slice(_, _, let description, _): description
         }
     }
 
     var outcome: CacheOutcome {
         switch self {
         case .stored(_, let outcome), .filling(_, _, let outcome): outcome
+        case .slice: .derived
         }
     }
 
@@ -33,6 +36,7 @@ enum Obtained {
         switch self {
         case .stored(let object, _): object.length
         case .filling(let fill, _, _): fill.expectedLength
+        case .slice(_, let range, _, _): range.upperBound - range.lowerBound
         }
     }
 }
@@ -47,10 +51,43 @@ extension Gateway {
     ) async throws(Problem) -> Obtained {
         let isPrivate = passesClientCredentials(located)
         if !isPrivate, let found = await cached(variants, of: target, request) { return .stored(found, .hit) }
-        try Self.checkFeasibility(of: variants, located)
+        if case .instance = variants.first {
+            return try await obtainInstance(variants, of: target, located, request, context, isPrivate: isPrivate)
+        }
+        guard let object = variants.first, Self.isDerivable(object) else {
+            try Self.checkFeasibility(of: variants, located)
+            return try await fetch(variants, of: target, located, request, context, isPrivate: isPrivate)
+        }
+        // Pixels are the same from the stored instance; headers are the archive's own affair while it can be asked.
+        if !isPrivate, Self.isSameFromInstance(object, located),
+            let instance = await cache.peek(key(.instance(syntax: ObjectClass.stored), of: target)),
+            !(Self.isNative(object, located) && instance.isBigEndian)
+        {
+            do throws(Problem) {
+                return try await derive(variants, of: target, from: instance, request, context, isPrivate: false)
+            } catch {
+                guard error.allowsNextVariant, Self.isNative(object, located) else { throw error }
+            }
+        }
+        if Self.isNative(object, located) {
+            do throws(Problem) {
+                return try await fetch(variants, of: target, located, request, context, isPrivate: isPrivate)
+            } catch {
+                guard error.isBackendRefusal else { throw error }
+            }
+        }
+        let instance = try await storedInstance(of: target, located, context, isPrivate: isPrivate)
+        return try await derive(variants, of: target, from: instance, request, context, isPrivate: isPrivate)
+    }
+
+    /// Asks the archive for the variants, best first.
+    func fetch(
+        _ variants: [ObjectClass], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
+        _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> Obtained {
         try await proveMembership(for: variants, of: target, located, request, context)
         var last: Problem?
-        for variant in Self.promising(variants, located) {
+        for variant in variants {
             do throws(Problem) {
                 let obtained = try await open(
                     variant, of: target, located, request.rendering, context, isPrivate: isPrivate)
@@ -70,7 +107,7 @@ extension Gateway {
     }
 
     /// What no endpoint can be asked for at all is refused before anything is fetched for its sake.
-    private static func checkFeasibility(of variants: [ObjectClass], _ located: Located) throws(Problem) {
+    static func checkFeasibility(of variants: [ObjectClass], _ located: Located) throws(Problem) {
         guard let object = variants.first else { return }
         guard !located.choice.candidates.isEmpty else { throw Problem(located.choice.refusal) }
         let refusals = located.choice.candidates.map { BackendRequest.refusal(of: object, by: $0.type) }
@@ -78,12 +115,21 @@ extension Gateway {
         throw Problem(refusal)
     }
 
-    /// An archive that does not transcode is asked once, for what it stores, when the client takes that too.
-    private static func promising(_ variants: [ObjectClass], _ located: Located) -> [ObjectClass] {
-        guard located.choice.candidates.first?.type != .wadoRS, let stored = variants.first?.asStored,
-            variants.contains(stored)
-        else { return variants }
-        return [stored]
+    /// Whether the stored instance gives what the archive would: not metadata, which archives correct, and not the bulk data
+    /// paths of an archive that counts items its own way.
+    private static func isSameFromInstance(_ object: ObjectClass, _ located: Located) -> Bool {
+        guard isNative(object, located) else { return true }
+        return switch object {
+        case .metadata: false
+        case .bulk(let tail): elementPath(tail)?.steps.isEmpty ?? false
+        default: true
+        }
+    }
+
+    /// Whether the first endpoint answers for such an object by itself.
+    static func isNative(_ object: ObjectClass, _ located: Located) -> Bool {
+        guard let first = located.choice.candidates.first else { return false }
+        return BackendRequest.refusal(of: object, by: first.type) == nil
     }
 
     /// A variant from the cache, or what the archive stores when the client takes that.
@@ -93,7 +139,7 @@ extension Gateway {
         for variant in variants + [variants.first?.asStored].compactMap({ $0 }) {
             guard let object = await cache.peek(key(variant, of: target)) else { continue }
             let description = object.description
-            if request.representation.accepts(
+            if request.representation.isSatisfied(
                 mediaType: description.mediaType, transferSyntax: description.transferSyntax)
             {
                 return object
@@ -155,9 +201,14 @@ extension Gateway {
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
             rendering: rendering, loop: context.exchange.loop,
             clientAuthorization: isPrivate ? context.exchange.request.fields["authorization"] : nil)
+        runFill(on: context.exchange.loop) { await filler.run() }
+    }
+
+    /// Runs a fill to its end, whoever listens, and counts it.
+    func runFill(on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) {
         runningFills.began()
-        context.exchange.loop.spawn {
-            await filler.run()
+        loop.spawn {
+            await body()
             self.runningFills.ended()
         }
     }
@@ -174,7 +225,7 @@ extension Gateway {
     ) async throws(Problem) {
         guard let object = variants.first else { return }
         switch object {
-        case .instance, .metadata: return
+        case .instance, .metadata, .frameIndex: return
         case .frame, .bulk:
             if located.isListed { return }
         case .rendered, .thumbnail:
@@ -216,6 +267,11 @@ extension Gateway {
         }
         return nil
     }
+}
+
+extension StoredObject {
+    /// Archives differ in how they turn samples wider than a word around, so that one that answers by itself is asked.
+    fileprivate var isBigEndian: Bool { description.transferSyntax == "1.2.840.10008.1.2.2" }
 }
 
 extension ObjectClass {

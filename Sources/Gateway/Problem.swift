@@ -22,6 +22,8 @@ package struct Problem: Error, Sendable {
     package var quotesClient = false
     /// Whether another endpoint may know better: connection failures, a backend's 404 and 5xx.
     package var allowsNextEndpoint = false
+    /// The backend answered, and will not or cannot deliver this kind of object: it may be made from the instance.
+    package var isBackendRefusal = false
     /// A stored object was dropped because its bytes were not those that had been stored.
     package var isDamage = false
     /// Whether another variant of the same object may be had where this one cannot.
@@ -151,6 +153,7 @@ extension Problem {
             self.init(status: 502, "Backend \(backend) has failed with status \(status).", backend: backend)
             allowsNextVariant = true
         }
+        isBackendRefusal = ![404, 410, 401, 403, 429, 503, 504].contains(status)
         detail = "status \(status)"
         allowsNextEndpoint = true
     }

@@ -80,14 +80,10 @@ extension Gateway {
         _ sink: PartSink, _ context: RequestContext
     ) async throws(Problem) {
         for instance in instances {
-            let target = InstanceTarget(study: located.study, series: series, instance: instance)
-            var one = located
-            (one.series, one.target, one.choice) = (series, target, choice)
-            var single = request
-            (single.series, single.instance) = (series, instance)
-            guard let variants = single.objects?.first else { continue }
-            let obtained = try await obtain(variants, of: target, one, single, context)
-            try await sink.send(obtained, target: target)
+            let one = Self.one(instance, of: series, choice, located, request)
+            guard let variants = one.request.objects?.first else { continue }
+            let obtained = try await obtain(variants, of: one.target, one.located, one.request, context)
+            try await sink.send(obtained, target: one.target)
         }
     }
 
@@ -96,79 +92,95 @@ extension Gateway {
     private func streamMetadata(
         _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
-        var sources: [(EndpointChoice.Candidate, UID?)] = []
-        for source in try plan(located).sources {
-            guard case .collection(let candidate, let series) = source else {
-                throw Problem(
-                    status: 501,
-                    "Part of this study lies on an archive without WADO-RS, and metadata is not derived from such "
-                        + "archives yet. Ask for the metadata of the other series one by one.")
-            }
-            sources.append((candidate, series))
-        }
+        let sources = try plan(located).sources
         switch request.representation {
         case .json(let contentType):
-            try await streamJSON(from: sources, contentType: contentType, located, context)
+            try await streamJSON(from: sources, contentType: contentType, located, request, context)
         default:
             let sink = PartSink(
                 gateway: self, context: context, located: located, type: "application/dicom+xml",
                 objectClass: "metadata")
-            for (candidate, series) in sources {
-                try await streamXML(from: candidate, series: series, located, sink, context)
+            for source in sources {
+                switch source {
+                case .collection(let candidate, let series):
+                    try await streamXML(from: candidate, series: series, located, sink, context)
+                case .instances(let instances, let series, let choice):
+                    for instance in instances {
+                        let one = Self.one(instance, of: series, choice, located, request)
+                        let obtained = try await obtain(
+                            [.metadata(.xml)], of: one.target, one.located, one.request, context)
+                        try await sink.send(try await settled(obtained), target: one.target)
+                    }
+                }
             }
             try await sink.finish()
         }
     }
 
     private func streamJSON(
-        from sources: [(EndpointChoice.Candidate, UID?)], contentType: String, _ located: Located,
+        from sources: [CollectionPlan.Source], contentType: String, _ located: Located, _ request: RetrieveRequest,
+        _ context: RequestContext
+    ) async throws(Problem) {
+        var array = JSONArraySink(contentType: contentType, context: context)
+        for source in sources {
+            switch source {
+            case .collection(let candidate, let series):
+                try await streamJSON(from: candidate, series: series, located, into: &array, context)
+            case .instances(let instances, let series, let choice):
+                for instance in instances {
+                    let one = Self.one(instance, of: series, choice, located, request)
+                    let obtained = try await obtain(
+                        [.metadata(.json)], of: one.target, one.located, one.request, context)
+                    try await array.separate(isNewSource: true)
+                    try await send(
+                        try await settled(obtained).piece, base: baseBytes(context), context)
+                }
+            }
+        }
+        try await array.end()
+    }
+
+    private func streamJSON(
+        from candidate: EndpointChoice.Candidate, series: UID?, _ located: Located, into array: inout JSONArraySink,
         _ context: RequestContext
     ) async throws(Problem) {
         let base = baseBytes(context)
-        var isFirst = true
-        for (candidate, series) in sources {
-            let path = metadataPath(located, series)
-            let (response, backend, root) = try await collection(
-                path, accept: "application/dicom+json", from: candidate, asking: "metadata", context)
-            var rewriter = JSONMetadataRewriter(
-                expecting: .init(study: located.study, series: series), base: root, document: response.url,
-                token: bulkTokenMaker)
-            let body = UpstreamBody(response)
-            var hasItems = false
-            do {
-                while let piece = try await body.next() {
-                    let rewritten = try rewriter.feed(piece)
-                    if rewritten.isEmpty { continue }
-                    try await beginDocument(contentType, isFirst: isFirst, separates: !hasItems, context)
-                    (isFirst, hasItems) = (false, true)
-                    try await context.write(completing(rewritten, base: base))
-                }
-                _ = try rewriter.finish()
-            } catch let error as RewriteError {
-                throw Problem(error, from: backend.name)
-            } catch let problem as Problem {
-                throw problem
-            } catch {
-                throw .badBody(from: backend.name, "metadata that cannot be read", detail: "\(error)")
+        let (response, backend, root) = try await collection(
+            metadataPath(located, series), accept: "application/dicom+json", from: candidate, asking: "metadata",
+            context)
+        var rewriter = JSONMetadataRewriter(
+            expecting: .init(study: located.study, series: series), base: root, document: response.url,
+            token: bulkTokenMaker)
+        let body = UpstreamBody(response)
+        var isNewSource = true
+        do {
+            while let piece = try await body.next() {
+                let rewritten = try rewriter.feed(piece)
+                if rewritten.isEmpty { continue }
+                try await array.separate(isNewSource: isNewSource)
+                isNewSource = false
+                try await context.write(completing(rewritten, base: base))
             }
+            _ = try rewriter.finish()
+        } catch let error as RewriteError {
+            throw Problem(error, from: backend.name)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            throw .badBody(from: backend.name, "metadata that cannot be read", detail: "\(error)")
         }
-        if isFirst { try await beginDocument(contentType, isFirst: true, separates: true, context) }
-        try await context.write([UInt8(ascii: "]")])
-        try await context.finish()
     }
 
-    /// Opens the array, or separates two sources' items.
-    private func beginDocument(
-        _ contentType: String, isFirst: Bool, separates: Bool, _ context: RequestContext
-    ) async throws(Problem) {
-        if isFirst {
-            let fields = context.fields(
-                contentType: contentType, cacheControl: "private, no-cache", outcome: .bypass, objectClass: "metadata")
-            try await context.begin(ResponseHead(status: 200, fields: fields), length: nil)
-            try await context.write([UInt8(ascii: "[")])
-        } else if separates {
-            try await context.write([UInt8(ascii: ",")])
-        }
+    /// The request narrowed to one instance of a collection.
+    private static func one(
+        _ instance: UID, of series: UID, _ choice: EndpointChoice, _ located: Located, _ request: RetrieveRequest
+    ) -> (target: InstanceTarget, located: Located, request: RetrieveRequest) {
+        let target = InstanceTarget(study: located.study, series: series, instance: instance)
+        var located = located
+        (located.series, located.target, located.choice) = (series, target, choice)
+        var request = request
+        (request.series, request.instance) = (series, instance)
+        return (target, located, request)
     }
 
     private func streamXML(
@@ -229,19 +241,14 @@ extension Gateway {
                 "The bulk data of a whole study or series is not put together yet. Ask for that of one instance.")
         }
         guard let candidate = located.choice.candidates.first else { throw Problem(located.choice.refusal) }
+        if case .pixelData = request.resource {
+            return try await deliverAllFrames(of: target, located, request, context)
+        }
         guard candidate.type == .wadoRS else {
-            throw Problem(
-                status: 501,
-                "This series lies on an archive without WADO-RS, and bulk data is not derived from such archives yet. "
-                    + "Ask for the instance instead.")
+            return try await deriveBulk(of: target, located, request, context)
         }
         if !located.isListed { _ = try await facts(of: target, located, context) }
-        let tail =
-            switch request.resource {
-            case .bulk(let tail): tail
-            case .pixelData: "pixeldata"
-            default: "bulkdata"
-            }
+        let tail = if case .bulk(let tail) = request.resource { tail } else { "bulkdata" }
         let (response, backend, _) = try await collection(
             "\(target.path)/\(tail)", accept: "multipart/related; type=\"application/octet-stream\"", from: candidate,
             asking: "bulk data", context)
@@ -250,6 +257,39 @@ extension Gateway {
             gateway: self, context: context, located: located, type: "application/octet-stream",
             objectClass: "bulk")
         try await sink.sendBulk(parts, backend: backend.name, representation: request.representation)
+    }
+
+    /// Pixel Data is a part for each frame (PS3.18 §10.4.1.1.6), wherever the frames come from.
+    private func deliverAllFrames(
+        of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
+    ) async throws(Problem) {
+        let frames = try await facts(of: target, located, context).numberOfFrames
+        var all = request
+        all.resource = .frames(Array(1...max(1, min(frames, 1_000_000))))
+        guard let objects = all.objects else { throw .unproven }
+        try await deliver(objects, of: target, located, all, context)
+    }
+
+    /// Pixel Data by its bulk data path from an archive that knows no such paths: native pixels are one value, encapsulated
+    /// ones a part for each frame.
+    private func deriveBulk(
+        of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
+    ) async throws(Problem) {
+        guard case .bulk(let tail) = request.resource, Self.elementPath(tail) != nil else {
+            throw Problem(
+                status: 501,
+                "This series lies on an archive without WADO-RS, and the collection of an instance's bulk data is not made "
+                    + "from such archives yet. Ask for single BulkDataURIs or for the instance.")
+        }
+        let isPrivate = passesClientCredentials(located)
+        let instance = try await storedInstance(of: target, located, context, isPrivate: isPrivate)
+        let syntax = instance.description.transferSyntax.flatMap { UID($0) }.flatMap { TransferSyntax($0) }
+        if syntax?.isEncapsulated == true {
+            return try await deliverAllFrames(of: target, located, request, context)
+        }
+        let obtained = try await derive(
+            [.bulk(tail: tail)], of: target, from: instance, request, context, isPrivate: isPrivate)
+        try await send([obtained], of: target, request, context)
     }
 
     /// Asks a WADO-RS archive for a collection.

@@ -94,6 +94,7 @@ extension BackendRequest {
         case .rendered(let frame?, _, _): "/frames/\(frame)/rendered"
         case .thumbnail(nil, _, _): "/thumbnail"
         case .thumbnail(let frame?, _, _): "/frames/\(frame)/thumbnail"
+        case .frameIndex: ""
         }
     }
 
@@ -108,13 +109,14 @@ extension BackendRequest {
         case .metadata(.json): "application/dicom+json"
         case .metadata(.xml): "multipart/related; type=\"application/dicom+xml\""
         case .rendered(_, _, let type), .thumbnail(_, _, let type): type
+        case .frameIndex: "*/*"
         }
     }
 
     private static func answer(to object: ObjectClass) -> Answer {
         switch object {
         case .instance: .dataSet
-        case .frame, .bulk: .payload
+        case .frame, .bulk, .frameIndex: .payload
         case .metadata(.json): .json
         case .metadata(.xml): .xml
         case .rendered, .thumbnail: .picture
@@ -147,7 +149,7 @@ extension BackendRequest {
             query += "&contentType=\(type)"
             query += try Self.pictureQuery(frame: frame, rendering: rendering, abilities: abilities, facts: facts)
             self.init(url: base.merging(query: query), accept: type, answer: .picture)
-        case .frame, .bulk, .metadata, .thumbnail:
+        case .frame, .bulk, .metadata, .thumbnail, .frameIndex:
             throw Self.refusal(of: object, by: .wadoURI) ?? WADOError(status: 501, message: "Not translated.")
         }
     }
@@ -155,6 +157,7 @@ extension BackendRequest {
     /// Why an endpoint of this type cannot be asked for an object of this class at all; nil when it can.
     package static func refusal(of object: ObjectClass, by type: ConnectionType) -> WADOError? {
         switch (type, object) {
+        case (_, .frameIndex): return WADOError(status: 501, message: "No archive has frame indexes.")
         case (.wadoRS, _), (.wadoURI, .instance), (.wadoURI, .rendered), (.archive, .instance): return nil
         case (.wadoURI, _):
             return WADOError(

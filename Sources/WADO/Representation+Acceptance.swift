@@ -16,6 +16,15 @@ extension Representation {
         }
     }
 
+    /// Whether it is not only accepted, but nothing better may be had: of a data set that is taken as stored only where a
+    /// named syntax cannot be had, another syntax than a named one is not.
+    package func isSatisfied(mediaType: String, transferSyntax: String?) -> Bool {
+        guard case .dataSets(let syntaxes, _) = self else {
+            return accepts(mediaType: mediaType, transferSyntax: transferSyntax)
+        }
+        return syntaxes.first == "*" || transferSyntax.map(syntaxes.contains) ?? false
+    }
+
     package var envelope: Envelope {
         switch self {
         case .dataSets(_, let envelope), .bulk(_, let envelope), .rendered(_, let envelope): envelope

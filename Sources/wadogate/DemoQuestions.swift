@@ -53,7 +53,7 @@ extension DemoQuestion {
                 what: "multi-frame instance", target: loop.path(loop.instance), fields: [("Accept", oneDICOM)],
                 status: 200,
                 type: "application/dicom", cache: "miss", body: try loop.bytes())
-        ] + collections(image, objects) + notYet(loop, image) + refusals(image)
+        ] + collections(image, objects) + derived(loop, image) + refusals(image)
     }
 
     private static func images(_ image: SyntheticObject) throws(DICOMError) -> [DemoQuestion] {
@@ -104,16 +104,17 @@ extension DemoQuestion {
         ]
     }
 
-    /// What the embedded archive cannot be asked yet: a sentence says so.
-    private static func notYet(_ loop: SyntheticObject, _ image: SyntheticObject) -> [DemoQuestion] {
+    /// What is made from the stored instances.
+    private static func derived(_ loop: SyntheticObject, _ image: SyntheticObject) -> [DemoQuestion] {
         [
             DemoQuestion(
                 what: "frame 2", target: "\(loop.path(loop.instance))/frames/2",
                 fields: [("Accept", #"multipart/related; type="application/octet-stream"; transfer-syntax=*"#)],
-                status: 501),
+                status: 200, type: "multipart/related", cache: "derived"),
             DemoQuestion(
                 what: "metadata", target: "\(image.path(image.instance))/metadata",
-                fields: [("Accept", "application/dicom+json")], status: 501),
+                fields: [("Accept", "application/dicom+json")], status: 200, type: "application/dicom+json",
+                cache: "derived"),
         ]
     }
 

@@ -12,8 +12,8 @@ final class CacheBed: Sendable {
     let workers = WorkerPool(threads: 3)
     let loops: EventLoopGroup
     let lines = Mutex<[String]>([])
-    /// Seconds since 1970, moved by the tests; it begins now, since files bear the machine's own times.
-    let time = Atomic<Int64>(Int64(Date().timeIntervalSince1970))
+    /// Milliseconds since 1970, moved by the tests; it begins now, since files bear the machine's own times.
+    let time = Atomic<Int64>(Int64(Date().timeIntervalSince1970 * 1000))
 
     init(loops count: Int = 2) throws {
         path = NSTemporaryDirectory() + "wadogate-cache-" + UUID().uuidString

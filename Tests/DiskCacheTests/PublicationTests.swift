@@ -32,7 +32,7 @@ import Testing
         #expect(object.length == Int64(length))
         #expect(object.description.placeholders == 3)
         #expect(object.description.facts == facts)
-        #expect(object.description.storedAt == bed.time.load(ordering: .relaxed))
+        #expect(object.description.storedAt == bed.time.load(ordering: .relaxed) / 1000)
         #expect(object.isVerified(0..<Int64(length)))
         #expect(bed.files("fills") == [] && bed.files("trash") == [])
         #expect(cache.statistics().fills == 0)

@@ -81,11 +81,11 @@ import Testing
         let bed = try CacheBed()
         var cache: DiskCache? = try bed.cache()
         for series in 1...3 {
-            bed.time.wrappingAdd(1000, ordering: .relaxed)
+            bed.time.wrappingAdd(1_000_000, ordering: .relaxed)
             try await cache?.store(body(100), try key(series: series))
         }
         await cache?.settle()
-        bed.time.wrappingAdd(1000, ordering: .relaxed)
+        bed.time.wrappingAdd(1_000_000, ordering: .relaxed)
         _ = try await cache?.hit(try key(series: 1))
         await cache?.settle()
         cache = nil

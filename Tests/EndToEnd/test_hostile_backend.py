@@ -174,7 +174,7 @@ def test_a_bad_answer_is_neither_served_nor_kept(shared, way, front, asked_as):
     if bad.status >= 500 and None not in WAYS[way]:
         text = requests.get(url, headers=fields, timeout=20)
         assert BACKEND in text.text, text.text
-        assert str(lab.archive.port) not in text.text + str(text.headers)
+        assert f":{lab.archive.port}" not in text.text + str(text.headers)
         assert "10.0.0.1" not in text.text, "the archive's own error text is not for clients"
     lab.archive.fault = None
     good = requests.get(url, headers=fields, timeout=20)

@@ -1,0 +1,241 @@
+// Answers from the one stored instance: where the archive has no answer of its own, or needs not be asked again.
+import CachePolicy
+import DICOM
+import DiskCache
+import EventLoop
+import HTTP
+import HTTPServer
+import WADO
+
+extension Gateway {
+    /// Whether an object can be made from the stored instance.
+    static func isDerivable(_ object: ObjectClass) -> Bool {
+        switch object {
+        case .frame, .metadata, .frameIndex: true
+        case .bulk(let tail): elementPath(tail) != nil
+        default: false
+        }
+    }
+
+    /// The attribute that a bulk data path of ours names ("bulkdata/00081140/1/00420011").
+    static func elementPath(_ tail: String) -> ElementPath? {
+        let parts = tail.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.first == "bulkdata" else { return nil }
+        return ElementPath(parts.dropFirst())
+    }
+
+    /// The instance as the archive stores it, fetched when it is not here.
+    func storedInstance(
+        of target: InstanceTarget, _ located: Located, _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> StoredObject {
+        let obtained = try await open(
+            .instance(syntax: ObjectClass.stored), of: target, located, RenderingParameters(), context,
+            isPrivate: isPrivate)
+        switch obtained {
+        case .stored(let object, _), .slice(let object, _, _, _): return object
+        case .filling(let fill, _, _):
+            do { return try await fill.object() } catch { throw Problem(error) }
+        }
+    }
+
+    /// Makes one of the variants from the stored instance.
+    ///
+    /// - Throws: ``Problem``: 404 for a frame or attribute that it has not, 406 when the client takes none of the forms.
+    func derive(
+        _ variants: [ObjectClass], of target: InstanceTarget, from instance: StoredObject, _ request: RetrieveRequest,
+        _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> Obtained {
+        context.entry.backend = instance.description.backend
+        switch variants.first {
+        case .frame(let number, _):
+            return try await deriveFrame(number, of: target, from: instance, request, context, isPrivate: isPrivate)
+        case .bulk(let tail):
+            guard let path = Self.elementPath(tail) else { throw Derivation.noAttribute }
+            return try await deriveValue(path, tail, of: target, from: instance, request, context, isPrivate)
+        case .metadata(let format):
+            return try await openDerived(
+                .metadata(format), as: .metadata(format), mediaType: "application/dicom+\(format.rawValue)", of: target,
+                from: instance, context, isPrivate: isPrivate)
+        default: throw .unproven
+        }
+    }
+
+    /// The instance in another transfer syntax, without a codec.
+    func reencode(
+        _ instance: StoredObject, to syntax: TransferSyntax, of target: InstanceTarget, _ context: RequestContext,
+        isPrivate: Bool
+    ) async throws(Problem) -> Obtained {
+        context.entry.backend = instance.description.backend
+        return try await openDerived(
+            .reencoded(syntax), as: .instance(syntax: syntax.uid.string), mediaType: "application/dicom",
+            transferSyntax: syntax.uid.string, of: target, from: instance, context, isPrivate: isPrivate)
+    }
+
+    private func deriveFrame(
+        _ number: Int, of target: InstanceTarget, from instance: StoredObject, _ request: RetrieveRequest,
+        _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> Obtained {
+        let index = try await frameIndex(of: target, from: instance, context, isPrivate: isPrivate)
+        guard number <= index.numberOfFrames else {
+            throw Problem(
+                status: 404, "Frame \(number) does not exist: the instance has \(index.numberOfFrames).",
+                backend: instance.description.backend)
+        }
+        var description = instance.description
+        description.transferSyntax =
+            index.syntax.isEncapsulated ? index.syntax.uid.string : ObjectClass.explicitLittleEndian
+        description.mediaType = PixelMediaType.type(of: description.transferSyntax ?? "")
+        guard
+            request.representation.accepts(
+                mediaType: description.mediaType, transferSyntax: description.transferSyntax)
+        else { throw .notAcceptable(have: description) }
+        if let place = index.place(ofFrame: number), place.upperBound <= instance.length {
+            description.etag += "-\(number)"
+            return .slice(instance, place, description, .frame(number, syntax: ObjectClass.stored))
+        }
+        return try await openDerived(
+            .frame(number, index), as: .frame(number, syntax: ObjectClass.stored), mediaType: description.mediaType,
+            transferSyntax: description.transferSyntax, of: target, from: instance, context, isPrivate: isPrivate)
+    }
+
+    /// The index of an instance's frames: from the cache, else made once and kept with the instance.
+    func frameIndex(
+        of target: InstanceTarget, from instance: StoredObject, _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> FrameIndex {
+        let obtained = try await openDerived(
+            .frameIndex, as: .frameIndex, mediaType: "application/octet-stream", of: target, from: instance, context,
+            isPrivate: isPrivate)
+        let stored: StoredObject
+        switch obtained {
+        case .stored(let object, _), .slice(let object, _, _, _): stored = object
+        case .filling(let fill, _, _):
+            do { stored = try await fill.object() } catch { throw Problem(error) }
+        }
+        return try await onWorker(instance) {
+            let bytes = try stored.readNow(at: 0, length: Int(min(stored.length, 256 << 20)))
+            // A deflated object's frames lie in its inflated data set, whose length only inflating tells.
+            let length = instance.description.transferSyntax == "1.2.840.10008.1.2.1.99" ? Int64.max : instance.length
+            return try FrameIndex(encoded: bytes, sourceLength: length)
+        }
+    }
+
+    private func deriveValue(
+        _ path: ElementPath, _ tail: String, of target: InstanceTarget, from instance: StoredObject,
+        _ request: RetrieveRequest, _ context: RequestContext, _ isPrivate: Bool
+    ) async throws(Problem) -> Obtained {
+        let (place, isPlain) = try await onWorker(instance) { () -> (Range<Int64>, Bool) in
+            let file = try Part10File(StoredInstance(object: instance))
+            guard let element = try DataSetReader.find(path, in: file), let length = element.length else {
+                throw Derivation.noAttribute
+            }
+            let place = element.valueOffset..<element.valueOffset + length
+            return (place, !element.isBigEndian && !file.syntax.isDeflated && place.upperBound <= instance.length)
+        }
+        var description = instance.description
+        (description.mediaType, description.transferSyntax) = ("application/octet-stream", nil)
+        guard request.representation.accepts(mediaType: description.mediaType, transferSyntax: nil) else {
+            throw .notAcceptable(have: description)
+        }
+        if isPlain {
+            description.etag += "-\(path)"
+            return .slice(instance, place, description, .bulk(tail: tail))
+        }
+        return try await openDerived(
+            .value(path), as: .bulk(tail: tail), mediaType: description.mediaType, of: target, from: instance, context,
+            isPrivate: isPrivate)
+    }
+
+    /// An object that is made, looked up and shared like one that is fetched.
+    private func openDerived(
+        _ derivation: Derivation, as object: ObjectClass, mediaType: String, transferSyntax: String? = nil,
+        of target: InstanceTarget, from instance: StoredObject, _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> Obtained {
+        let key = key(object, of: target)
+        let fill: Fill
+        if isPrivate {
+            let writer = cache.privateFill(key)
+            start(writer, derivation, mediaType, transferSyntax, target, instance, context)
+            fill = writer.fill
+        } else {
+            let opening: Opening
+            do { opening = try await cache.open(key) } catch { throw Problem(error) }
+            switch opening {
+            case .hit(let object): return .stored(object, .hit)
+            case .follow(let running): fill = running
+            case .fill(let writer):
+                start(writer, derivation, mediaType, transferSyntax, target, instance, context)
+                fill = writer.fill
+            }
+        }
+        do { return .filling(fill, try await fill.description(), .derived) } catch { throw Problem(error) }
+    }
+
+    private func start(
+        _ writer: FillWriter, _ derivation: Derivation, _ mediaType: String, _ transferSyntax: String?,
+        _ target: InstanceTarget, _ instance: StoredObject, _ context: RequestContext
+    ) {
+        var description = instance.description
+        (description.mediaType, description.transferSyntax) = (mediaType, transferSyntax)
+        let filler = DerivedFiller(
+            writer: writer, derivation: derivation, description: description, target: target, instance: instance,
+            workers: workers)
+        runFill(on: context.exchange.loop) { await filler.run() }
+    }
+
+    private func onWorker<Value: Sendable>(
+        _ instance: StoredObject, _ body: @escaping @Sendable () throws -> Value
+    ) async throws(Problem) -> Value {
+        try await workers.run { () throws(Problem) -> Value in
+            do { return try body() } catch { throw Problem(deriving: error, from: instance) }
+        }
+    }
+}
+
+/// A fill whose bytes are made on a worker.
+struct DerivedFiller: Sendable {
+    let writer: FillWriter
+    let derivation: Derivation
+    let description: ObjectDescription
+    let target: InstanceTarget
+    let instance: StoredObject
+    let workers: WorkerPool
+
+    func run() async {
+        let channel = PieceChannel()
+        workers.submit { [derivation, instance, target] in
+            do {
+                try derivation.write(from: instance, of: target) { try channel.send($0) }
+                channel.finish(.success(()))
+            } catch {
+                channel.finish(.failure(Problem(deriving: error, from: instance)))
+            }
+        }
+        do throws(Problem) {
+            try await write(from: channel)
+            do { try await writer.commit() } catch { throw Problem(error) }
+        } catch {
+            channel.abandon()
+            writer.fail(FillFailure(error))
+        }
+    }
+
+    private func write(from channel: PieceChannel) async throws(Problem) {
+        var description = description
+        description.etag = newTag()
+        var hasBegun = false
+        var placeholders = 0
+        while let piece = try await channel.next() {
+            do {
+                // Begun with the first piece: a frame that cannot be read is told with a status.
+                if !hasBegun { try await writer.begin(description, expectedLength: nil) }
+                hasBegun = true
+                try await writer.append(piece)
+            } catch { throw Problem(error) }
+            if case .metadata = derivation { placeholders += piece.count { $0 == baseURLPlaceholder } }
+        }
+        if !hasBegun {
+            do { try await writer.begin(description, expectedLength: nil) } catch { throw Problem(error) }
+        }
+        if let facts = description.facts { writer.amend(placeholders: placeholders, facts: facts) }
+    }
+}

@@ -1,0 +1,35 @@
+// Writes a streamed JSON array whose items come from several sources: brackets and commas, and the head with the first item.
+import HTTP
+import HTTPServer
+
+/// The array of a collection's metadata; bound to its request's loop.
+struct JSONArraySink {
+    private let contentType: String
+    private let context: RequestContext
+    private var hasBegun = false
+
+    init(contentType: String, context: RequestContext) {
+        self.contentType = contentType
+        self.context = context
+    }
+
+    /// Call it before each piece: begins the answer, or separates the first piece of another source from what was there.
+    mutating func separate(isNewSource: Bool) async throws(Problem) {
+        if hasBegun {
+            if isNewSource { try await context.write([UInt8(ascii: ",")]) }
+            return
+        }
+        hasBegun = true
+        let fields = context.fields(
+            contentType: contentType, cacheControl: "private, no-cache", outcome: .bypass, objectClass: "metadata")
+        try await context.begin(ResponseHead(status: 200, fields: fields), length: nil)
+        try await context.write([UInt8(ascii: "[")])
+    }
+
+    /// Ends the array, which may be empty.
+    mutating func end() async throws(Problem) {
+        try await separate(isNewSource: false)
+        try await context.write([UInt8(ascii: "]")])
+        try await context.finish()
+    }
+}
