@@ -6,6 +6,7 @@ The oracle is pydicom, which reads the same files.
 import io
 import math
 import warnings
+from xml.etree import ElementTree
 
 import pydicom
 import pytest
@@ -186,3 +187,62 @@ def test_the_archive_is_asked_once_for_all_of_it(hospital, http):
     whole = http.get(f"{hospital.gateway.wado}?{wado_query(image, transferSyntax='*')}")
     assert whole.headers["X-Cache"].startswith("hit")
     assert whole.content == image.data
+
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+def elements(dataset):
+    """Every element but group lengths and pixels, as text that does not depend on the encoding."""
+    return {
+        str(element.tag): str(element.value).rstrip("\0 ")
+        for element in dataset
+        if element.tag.element != 0 and element.VR not in ("SQ", "UN", "OB", "OW", "OF", "OD", "OL")
+    }
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+def test_what_needs_no_codec_comes_in_the_default_syntax(hospital, http, syntax):
+    image = next(each for each in hospital.uri.whole_studies if each.transfer_syntax == syntax)
+    for url, accept in (
+        (f"{hospital.gateway.wado}?{wado_query(image)}", "*/*"),
+        (hospital.gateway.dicomweb + image.path, "application/dicom"),
+    ):
+        answer = http.get(url, headers={"Accept": accept})
+        assert answer.status_code == 200, answer.text
+        assert f"transfer-syntax={EXPLICIT}" in answer.headers["Content-Type"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ours = pydicom.dcmread(io.BytesIO(answer.content))
+            assert ours.file_meta.TransferSyntaxUID == EXPLICIT
+            assert elements(ours) == elements(read(image))
+            if image.has_pixels:
+                assert ours.PixelData.rstrip(b"\0") == b"".join(frames_of(image)).rstrip(b"\0")
+
+
+def test_what_needs_a_codec_comes_as_stored_unless_the_client_insists(hospital, http):
+    image = next(each for each in pictures(hospital) if each.transfer_syntax == "1.2.840.10008.1.2.4.90")
+    url = hospital.gateway.dicomweb + image.path
+    assert http.get(url, headers={"Accept": "application/dicom"}).content == image.data
+    insisting = http.get(url, headers={"Accept": f"application/dicom; transfer-syntax={EXPLICIT}"})
+    assert insisting.status_code == 406
+    assert image.transfer_syntax in insisting.text
+
+
+def test_metadata_as_xml(hospital, http):
+    image = pictures(hospital)[0]
+    accept = 'multipart/related; type="application/dicom+xml"'
+    for path in (image.path, f"/studies/{image.study}"):
+        answer = http.get(f"{hospital.gateway.dicomweb}{path}/metadata", headers={"Accept": accept})
+        assert answer.status_code == 200, answer.text
+        part = parts(answer)[0]
+        document = ElementTree.fromstring(part.body)
+        values = {
+            node.get("tag"): [value.text for value in node if value.tag.endswith("Value")]
+            for node in document
+            if node.tag.endswith("DicomAttribute")
+        }
+        assert values["00080018"] == [image.instance]
+        assert values["00280010"] == [str(read(image).Rows)]
+        (bulk,) = [node[0].get("uri") for node in document if node.get("tag") == "7FE00010"]
+        assert bulk == f"{hospital.gateway.dicomweb}{image.path}/bulkdata/7FE00010"
