@@ -12,9 +12,7 @@ package enum BaseURL {
     package static func origin(
         settings: GatewaySettings, host: String?, forwarded: Forwarded?, isSecure: Bool
     ) throws(Problem) -> String {
-        if let publicURL = settings.publicURL {
-            return publicURL.path == "/" ? publicURL.origin : publicURL.origin + publicURL.path
-        }
+        if let publicURL = settings.publicURL { return publicURL.origin }
         let name = forwarded?.host ?? host ?? ""
         let scheme = forwarded?.isSecure ?? isSecure ? "https" : "http"
         guard let name = Forwarded.host(name), let url = HTTPURL("\(scheme)://\(name)/") else {

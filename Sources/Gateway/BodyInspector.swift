@@ -14,8 +14,6 @@ struct BodyInspector {
     // What the data set says counts: anonymisers leave the old UID in the file meta.
     private var dataSet = Part10HeadReader(toleratesOtherFileMeta: true)
     private var first: [UInt8] = []
-    /// The part's own Content-Length.
-    let expectedLength: Int64?
 
     init(
         object: ObjectClass, target: InstanceTarget, answer: BackendRequest.Answer, fields: HTTPFields, backend: String
@@ -25,7 +23,6 @@ struct BodyInspector {
         self.answer = answer
         self.backend = backend
         type = fields["content-type"].flatMap { MediaType(parsing: $0) } ?? MediaType("application/octet-stream")
-        expectedLength = fields["content-length"].flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
     /// The description once enough was seen; nil: more is needed.
@@ -59,7 +56,7 @@ struct BodyInspector {
             do { facts = try dataSet.finish() } catch { throw Problem(error, from: backend) }
             return try describe(facts)
         }
-        return try describePicture()
+        return if case .payload = answer { try describePayload() } else { try describePicture() }
     }
 
     private func describe(_ facts: InstanceFacts) throws(Problem) -> ObjectDescription {
@@ -81,7 +78,7 @@ struct BodyInspector {
         guard type.type != "text/html", type.type != "application/dicom" else {
             throw .badBody(from: backend, "\(type.type) where \(object.noun) was asked for")
         }
-        let modern = PixelMediaType.modernName(of: type.type)
+        let modern = Self.harmless(PixelMediaType.modernName(of: type.type))
         var syntax = type[parameter: "transfer-syntax"].flatMap { UID(lenient: $0)?.string }
         if case .frame(_, let wanted) = object {
             syntax = syntax ?? PixelMediaType.defaultSyntax(of: modern)
@@ -100,6 +97,12 @@ struct BodyInspector {
             throw .badBody(from: backend, "\(declared) where a picture was asked for")
         }
         return ObjectDescription(mediaType: actual, backend: backend)
+    }
+
+    /// A type that no browser runs as a program of the gateway's origin; anything unknown is bytes.
+    static func harmless(_ type: String) -> String {
+        let isPicture = type.hasPrefix("image/") && type != "image/svg+xml"
+        return isPicture || type.hasPrefix("video/") || type == "application/pdf" ? type : "application/octet-stream"
     }
 
     /// The type that the first bytes tell, whatever the label says: some archives label every picture image/png.

@@ -89,17 +89,40 @@ final class PartSource {
     private var position = 0
     private var bareFields: HTTPFields?
     private var hasEnded = false
+    /// The whole body's Content-Length.
+    private let wholeLength: Int64?
 
     /// - Parameter fields: the response's, for Content-Type and, of a bare body, Content-Length.
     init(body: any BodySource, fields: HTTPFields, backend: String) {
         self.body = body
         self.backend = backend
+        wholeLength = Self.length(in: fields)
         let type = fields["content-type"].flatMap { MediaType(parsing: $0) }
         if let type, type.type.hasPrefix("multipart/") {
             reader = MultipartReader(contentType: type)
         } else {
             bareFields = fields
         }
+    }
+
+    /// The length that a part announces, where it can be believed: of a bare body, and of a part that fills the whole body
+    /// up to an envelope's size. Other part lengths are the archive's word alone, and some archives' are wrong.
+    func announcedLength(of part: HTTPFields) -> Int64? {
+        guard let wholeLength, reader != nil else { return wholeLength }
+        guard let length = Self.length(in: part), (0...Self.envelopeLimit).contains(wholeLength - length) else {
+            return nil
+        }
+        return length
+    }
+
+    private static let envelopeLimit: Int64 = 4096
+
+    /// Digits only, and not so many that a sum could overflow.
+    private static func length(in fields: HTTPFields) -> Int64? {
+        guard let text = fields["content-length"], (1...15).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        else { return nil }
+        return Int64(text)
     }
 
     /// The next part's fields; nil once the body has properly ended.

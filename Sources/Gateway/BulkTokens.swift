@@ -19,8 +19,10 @@ package struct BulkTokens: Sendable {
     }
 
     /// "bulkdata/~…".
-    package func tail(for url: HTTPURL, of target: InstanceTarget) -> String {
-        let plain = Array(url.description.utf8)
+    ///
+    /// - Parameter backend: the configured name of the backend whose metadata named the URL, the only one to be asked for it.
+    package func tail(for url: HTTPURL, on backend: String, of target: InstanceTarget) -> String {
+        let plain = Array("\(backend)\n\(url)".utf8)
         let nonce = Array(hmacSHA256(key: nonceKey, Array(target.path.utf8) + [0] + plain).prefix(12))
         guard let sealed = aesGCM(.seal, key: encryptionKey, nonce: nonce, text: plain, bound: target.path) else {
             return "bulkdata/~"
@@ -29,13 +31,17 @@ package struct BulkTokens: Sendable {
     }
 
     /// Nil unless the tail holds a token of ours for this instance.
-    package func url(in tail: String, of target: InstanceTarget) -> HTTPURL? {
+    package func reference(in tail: String, of target: InstanceTarget) -> (url: HTTPURL, backend: String)? {
         guard tail.hasPrefix("bulkdata/~"), let bytes = bytes(base64URL: tail.dropFirst(10)), bytes.count > 28 else {
             return nil
         }
         let plain = aesGCM(
             .open, key: encryptionKey, nonce: Array(bytes[..<12]), text: Array(bytes[12...]), bound: target.path)
-        return plain.flatMap { HTTPURL(String(decoding: $0, as: UTF8.self)) }
+        let parts = plain?.split(separator: UInt8(ascii: "\n"), maxSplits: 1).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        guard let parts, parts.count == 2, let url = HTTPURL(parts[1]) else { return nil }
+        return (url, parts[0])
     }
 }
 

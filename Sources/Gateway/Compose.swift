@@ -81,7 +81,7 @@ extension Gateway {
 
     private func validator(of obtained: [Obtained], contentType: String, _ context: RequestContext) -> EntityTag {
         let etags = obtained.map { $0.description.etag }
-        if etags.count == 1, contentType == obtained[0].description.contentType {
+        if etags.count == 1, !obtained[0].piece.isCompleted, contentType == obtained[0].description.contentType {
             return EntityTag(opaque: etags[0])
         }
         let all = etags.joined(separator: " ") + contentType + context.origin
@@ -109,6 +109,13 @@ extension Gateway {
 }
 
 extension ComposedAnswer {
+    /// The fields of an answer that sends none of the body.
+    private var bodiless: HTTPFields {
+        var kept = fields
+        kept.remove("Content-Type")
+        return kept
+    }
+
     /// Applies the request's conditions and range (RFC 9110 §13, §14).
     func decide(for request: RequestHead, baseLength: Int) -> AnswerDecision {
         let length = pieces.length(baseLength: baseLength)
@@ -117,11 +124,9 @@ extension ComposedAnswer {
         switch Preconditions(request.fields).evaluate(tag: etag, lastModified: nil) {
         case .proceed(let allowed): allowsRange = allowed && request.method == .get
         case .notModified:
-            var kept = fields
-            kept.remove("Content-Type")
-            return AnswerDecision(head: ResponseHead(status: 304, fields: kept), pieces: [], length: nil)
+            return AnswerDecision(head: ResponseHead(status: 304, fields: bodiless), pieces: [], length: nil)
         case .failed:
-            return AnswerDecision(head: ResponseHead(status: 412, fields: HTTPFields()), pieces: [], length: 0)
+            return AnswerDecision(head: ResponseHead(status: 412, fields: bodiless), pieces: [], length: 0)
         }
         guard let length, allowsRange, !pieces.isCompleted else { return whole }
         switch ByteRange.evaluate(request.fields["range"], length: length) {
@@ -135,18 +140,20 @@ extension ComposedAnswer {
             return AnswerDecision(
                 head: ResponseHead(status: 206, fields: fields), pieces: cut, length: range.count)
         case .unsatisfiable:
-            var fields = HTTPFields()
+            var fields = bodiless
             fields.append("Content-Range", ByteRange.unsatisfiedContentRange(length: length))
             return AnswerDecision(head: ResponseHead(status: 416, fields: fields), pieces: [], length: 0)
         }
     }
 }
 
-extension [AnswerPiece] {
+extension AnswerPiece {
     /// Whether placeholders are completed on the way, so that offsets mean nothing to the next request.
-    var isCompleted: Bool {
-        contains { if case .completed = $0 { true } else { false } }
-    }
+    var isCompleted: Bool { if case .completed = self { true } else { false } }
+}
+
+extension [AnswerPiece] {
+    var isCompleted: Bool { contains { $0.isCompleted } }
 }
 
 extension Obtained {

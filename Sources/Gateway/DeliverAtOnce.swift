@@ -12,10 +12,12 @@ extension Gateway {
     /// - Throws: ``Problem`` when the principal may not see the study or its record's status forbids.
     func deliverAtOnce(_ request: RetrieveRequest, _ context: RequestContext) throws(Problem) -> Bool {
         guard let study = request.study, let series = request.series, let instance = request.instance,
-            let objects = request.objects, objects.count == 1, let resolution = directory.cached(study)
+            let objects = request.objects, objects.count == 1, !hasClientCredentials,
+            let resolution = directory.cached(study)
         else { return false }
         try authorize(context.principal, resolution.record)
         try Self.checkStatus(of: resolution.record)
+        context.resolution = resolution
         let target = InstanceTarget(study: study, series: series, instance: instance)
         for variant in objects[0] + [objects[0].first?.asStored].compactMap({ $0 }) {
             guard let object = cache.openCached(key(variant, of: target)) else { continue }

@@ -86,10 +86,16 @@ final class Filler: @unchecked Sendable {
         to candidate: EndpointChoice.Candidate, base: HTTPURL, backend: Backend
     ) async throws(Problem) -> BackendRequest {
         if case .bulk(let tail) = object, tail.hasPrefix("bulkdata/~") {
-            guard let url = gateway.bulkTokens.url(in: tail, of: target) else {
-                throw Problem(status: 404, "This bulk data reference was not made by this gateway for this instance.")
+            guard let reference = gateway.bulkTokens.reference(in: tail, of: target),
+                reference.backend == backend.name,
+                gateway.upstream.backend(for: reference.url)?.name == backend.name
+            else {
+                var problem = Problem(
+                    status: 404, "This bulk data reference was not made by this gateway for this instance.")
+                problem.allowsNextEndpoint = true
+                throw problem
             }
-            return BackendRequest(url: url, accept: "*/*", answer: .payload)
+            return BackendRequest(url: reference.url, accept: "*/*", answer: .payload)
         }
         do {
             return try BackendRequest(
@@ -127,23 +133,27 @@ final class Filler: @unchecked Sendable {
         guard let fields = try await parts.nextPart() else {
             throw .badBody(from: backend, "an answer without any part")
         }
+        let expected = parts.announcedLength(of: fields)
         var inspector = BodyInspector(object: object, target: target, answer: answer, fields: fields, backend: backend)
         var held: [UInt8] = []
         var length: Int64 = 0
         while let piece = try await parts.nextBytes() {
             length += Int64(piece.count)
+            if let expected, length > expected { throw .wrongLength(from: backend) }
             if hasBegun {
                 try await append(piece)
                 continue
             }
             held += piece
             if let description = try inspector.inspect(piece) {
-                try await begin(description, expecting: inspector.expectedLength)
+                try await begin(description, expecting: expected)
                 try await append(held)
                 held = []
             }
         }
-        if length == 0 { throw .badBody(from: backend, "an empty body") }
+        // An attribute's value may be empty; nothing else may.
+        if length == 0, !object.isBulk { throw .badBody(from: backend, "an empty body") }
+        if let expected, length != expected { throw .wrongLength(from: backend) }
         if !hasBegun {
             try await begin(try inspector.finish(), expecting: length)
             try await append(held)
@@ -158,21 +168,12 @@ final class Filler: @unchecked Sendable {
     ) async throws(Problem) {
         var rewriter = JSONMetadataRewriter(
             expecting: .init(study: target.study, series: target.series, instance: target.instance), base: base,
-            document: document, token: gateway.bulkTokenMaker)
-        do {
+            document: document, token: gateway.bulkTokenMaker(backend))
+        try await Problem.reading(from: backend) {
             while let piece = try await body.next() {
-                let rewritten = try rewriter.feed(piece)
-                if rewritten.isEmpty { continue }
-                if !hasBegun { try await begin(metadataDescription(.json, backend), expecting: nil) }
-                try await append(rewritten)
+                try await appendRewritten(try rewriter.feed(piece), .json, backend)
             }
             try endMetadata(try rewriter.finish(), backend)
-        } catch let error as RewriteError {
-            throw Problem(error, from: backend)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            throw .badBody(from: backend, "metadata that cannot be read", detail: "\(error)")
         }
     }
 
@@ -182,30 +183,27 @@ final class Filler: @unchecked Sendable {
         guard try await parts.nextPart() != nil else { throw .badBody(from: backend, "an answer without any part") }
         var rewriter = XMLMetadataRewriter(
             expecting: .init(study: target.study, series: target.series, instance: target.instance), base: base,
-            document: document, token: gateway.bulkTokenMaker)
-        do {
+            document: document, token: gateway.bulkTokenMaker(backend))
+        try await Problem.reading(from: backend) {
             while let piece = try await parts.nextBytes() {
-                let rewritten = try rewriter.feed(piece)
-                if rewritten.isEmpty { continue }
-                if !hasBegun { try await begin(metadataDescription(.xml, backend), expecting: nil) }
-                try await append(rewritten)
+                try await appendRewritten(try rewriter.feed(piece), .xml, backend)
             }
             try endMetadata(try rewriter.finish(), backend)
-        } catch let error as RewriteError {
-            throw Problem(error, from: backend)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            throw .badBody(from: backend, "metadata that cannot be read", detail: "\(error)")
         }
         if try await parts.nextPart() != nil {
             throw .badBody(from: backend, "the metadata of several instances where one was asked for")
         }
     }
 
-    private func metadataDescription(_ format: ObjectClass.Format, _ backend: String) -> ObjectDescription {
-        ObjectDescription(
-            mediaType: format == .json ? "application/dicom+json" : "application/dicom+xml", backend: backend)
+    private func appendRewritten(
+        _ bytes: [UInt8], _ format: ObjectClass.Format, _ backend: String
+    ) async throws(Problem) {
+        if bytes.isEmpty { return }
+        if !hasBegun {
+            let type = "application/dicom+\(format.rawValue)"
+            try await begin(ObjectDescription(mediaType: type, backend: backend), expecting: nil)
+        }
+        try await append(bytes)
     }
 
     private func endMetadata(_ summary: JSONMetadataRewriter.Summary, _ backend: String) throws(Problem) {
@@ -257,19 +255,22 @@ extension Gateway {
         }
     }
 
-    /// Seals URLs that do not follow DICOMweb's paths; those on no configured backend are dropped.
-    var bulkTokenMaker: (HTTPURL, InstanceFacts) -> String? {
+    /// Seals URLs that do not follow DICOMweb's paths. Those on another backend than the one that named them, and those that
+    /// name another study, series or instance, are dropped: they come from data, and credentials would go with them.
+    func bulkTokenMaker(_ backend: String) -> (HTTPURL, InstanceFacts) -> String? {
         { [bulkTokens, upstream] url, facts in
-            guard upstream.backend(for: url) != nil else { return nil }
-            return bulkTokens.tail(
-                for: url,
-                of: InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance))
+            let target = InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance)
+            guard upstream.backend(for: url)?.name == backend, !BulkReference.namesOther(url, than: target) else {
+                return nil
+            }
+            return bulkTokens.tail(for: url, on: backend, of: target)
         }
     }
 }
 
 extension Problem {
-    /// The most telling of the failures of all endpoints: a client's mistake before a missing object, both before a fault.
+    /// The most telling of the failures of all endpoints: what the client asked wrongly, then a fault, since behind it the
+    /// object may lie, then what is not there.
     init(oneOf problems: [Problem]) {
         let order: [(Problem) -> Bool] = [
             { $0.status == 406 }, { $0.status == 400 }, { $0.status >= 502 }, { $0.status == 501 }, { _ in true },
@@ -304,6 +305,8 @@ extension ObjectClass {
         default: nil
         }
     }
+
+    var isBulk: Bool { if case .bulk = self { true } else { false } }
 
     var isMetadata: Bool { if case .metadata = self { true } else { false } }
 

@@ -22,6 +22,8 @@ package final class Gateway: RequestHandler {
     let tokens: BearerTokens?
     let boundaryKey: [UInt8]
     let trustedProxies: [AddressBlock]
+    /// Whether any backend gets the clients' own credentials.
+    let hasClientCredentials: Bool
     let runningFills = RunningFills()
     private let log: @Sendable (RequestLogEntry) -> Void
 
@@ -39,6 +41,7 @@ package final class Gateway: RequestHandler {
         bulkTokens = BulkTokens(secret: settings.secret)
         boundaryKey = hmacSHA256(key: settings.secret, Array("multipart boundary".utf8))
         if case .bearerFile(let path) = settings.access { tokens = BearerTokens(path: path) } else { tokens = nil }
+        hasClientCredentials = upstream.backends.contains { $0.credentials == .client }
         trustedProxies = settings.trustedProxies.compactMap { AddressBlock($0) }
     }
 
@@ -73,7 +76,9 @@ package final class Gateway: RequestHandler {
             context.entry.route = "(refused)"
             // Who may not ask gets no lesson in grammar.
             context.principal = try authenticate(exchange)
-            throw Problem(error)
+            var problem = Problem(error)
+            problem.quotesClient = true
+            throw problem
         }
         context.principal = try authenticate(exchange)
         context.entry.principal = context.principal.name
@@ -104,7 +109,7 @@ package final class Gateway: RequestHandler {
                 try await stream(located, request, context)
             }
         } catch {
-            context.refuse(error)
+            if !error.isAnswered { context.refuse(error) }
         }
     }
 

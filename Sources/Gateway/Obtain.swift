@@ -30,15 +30,6 @@ enum Obtained {
         case .slice: .derived
         }
     }
-
-    /// Body bytes, when they are known.
-    var length: Int64? {
-        switch self {
-        case .stored(let object, _): object.length
-        case .filling(let fill, _, _): fill.expectedLength
-        case .slice(_, let range, _, _): range.upperBound - range.lowerBound
-        }
-    }
 }
 
 extension Gateway {

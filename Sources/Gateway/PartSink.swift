@@ -11,6 +11,8 @@ struct DataSetCheck {
     let study: UID
     /// Nil: any series of the study.
     let series: UID?
+    /// What the client takes; "*" for anything.
+    let syntaxes: [String]
     let backend: String
 
     func check(_ facts: InstanceFacts) throws(Problem) {
@@ -18,6 +20,11 @@ struct DataSetCheck {
             throw .badBody(
                 from: backend, "an instance of another study or series than the one asked for",
                 detail: "\(facts.study) \(facts.series) \(facts.instance)")
+        }
+        let syntax = facts.transferSyntax?.string
+        guard syntaxes.contains("*") || syntax.map(syntaxes.contains) ?? false else {
+            throw .notAcceptable(
+                have: ObjectDescription(mediaType: "application/dicom", transferSyntax: syntax, backend: backend))
         }
     }
 }
@@ -43,14 +50,11 @@ final class PartSink {
     }
 
     /// A Part 10 file whose UIDs are checked before its first byte is sent.
-    func send(_ parts: PartSource, fields: HTTPFields, check: DataSetCheck) async throws(Problem) {
+    func send(_ parts: PartSource, check: DataSetCheck) async throws(Problem) {
         var reader = Part10HeadReader(toleratesOtherFileMeta: true)
         var held: [UInt8] = []
         var facts: InstanceFacts?
-        let announced = fields["content-length"].flatMap { Int64($0) }
-        var length: Int64 = 0
         while let piece = try await parts.nextBytes() {
-            length += Int64(piece.count)
             if facts != nil {
                 try await context.write(piece)
                 continue
@@ -63,7 +67,8 @@ final class PartSink {
             }
             if let facts {
                 try check.check(facts)
-                try await begin(facts, length: announced)
+                // What a part says of its length is not known to be true before its end.
+                try await begin(facts, length: nil)
                 try await context.write(held)
                 held = []
             }
@@ -72,11 +77,8 @@ final class PartSink {
             let found: InstanceFacts
             do { found = try reader.finish() } catch { throw Problem(error, from: check.backend) }
             try check.check(found)
-            try await begin(found, length: length)
+            try await begin(found, length: Int64(held.count))
             try await context.write(held)
-        }
-        if let announced, announced != length {
-            throw .badBody(from: check.backend, "a part of another length than its head announces")
         }
     }
 
@@ -102,7 +104,7 @@ final class PartSink {
         var rewriter = rewriter
         var hasBegun = false
         let base = gateway.baseBytes(context)
-        do {
+        try await Problem.reading(from: backend) {
             while let piece = try await parts.nextBytes() {
                 let rewritten = try rewriter.feed(piece)
                 if rewritten.isEmpty { continue }
@@ -111,12 +113,6 @@ final class PartSink {
                 try await context.write(completing(rewritten, base: base))
             }
             _ = try rewriter.finish()
-        } catch let error as RewriteError {
-            throw Problem(error, from: backend)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            throw .badBody(from: backend, "metadata that cannot be read", detail: "\(error)")
         }
     }
 
@@ -135,7 +131,7 @@ final class PartSink {
             guard let actual = BodyInspector.sniff(first) ?? (declared == asked ? declared : nil),
                 representation.accepts(mediaType: actual, transferSyntax: nil)
             else { throw .badBody(from: backend, "\(declared) where a picture was asked for") }
-            let length = fields["content-length"].flatMap { Int64($0) }
+            let length = parts.announcedLength(of: fields)
             if wanted == .multipart {
                 try await beginPart(actual, length: length, location: nil)
             } else {
@@ -156,13 +152,14 @@ final class PartSink {
                 fields["content-type"].flatMap { MediaType(parsing: $0) } ?? MediaType("application/octet-stream")
             if part.type == "text/html" { throw .badBody(from: backend, "text/html where bulk data was asked for") }
             let description = ObjectDescription(
-                mediaType: PixelMediaType.modernName(of: part.type), transferSyntax: part[parameter: "transfer-syntax"],
+                mediaType: BodyInspector.harmless(PixelMediaType.modernName(of: part.type)),
+                transferSyntax: part[parameter: "transfer-syntax"],
                 backend: backend)
             guard
                 representation.accepts(
                     mediaType: description.mediaType, transferSyntax: description.transferSyntax)
             else { throw .notAcceptable(have: description) }
-            let length = fields["content-length"].flatMap { Int64($0) }
+            let length = parts.announcedLength(of: fields)
             if representation.envelope == .single {
                 if isBare { throw .badBody(from: backend, "several parts, of which the request accepts one only") }
                 isBare = true
@@ -187,7 +184,7 @@ final class PartSink {
     ) async throws(Problem) {
         if count == 0 { try await beginAnswer(contentType: envelope.contentType(rootType: type), length: nil) }
         let part = MultipartEnvelope.Part(
-            mediaType: mediaType, transferSyntax: syntax, length: length.flatMap { $0 >= 0 ? $0 : nil },
+            mediaType: mediaType, transferSyntax: syntax, length: length,
             location: location.map { context.origin + gateway.settings.dicomWebRoot + $0 })
         try await context.write(envelope.opening(of: part, isFirst: count == 0))
         count += 1

@@ -43,7 +43,6 @@ extension Problem {
 
     init(_ error: WADOError) {
         self.init(status: error.status, error.message)
-        quotesClient = error.status < 500
         allow = error.allow
         allowsNextEndpoint = error.status == 501
         if error.status == 503 { retryAfter = 30 }
@@ -86,9 +85,11 @@ extension Problem {
             self.init(status: 503, "The gateway's cache cannot be written at present.", detail: detail)
             retryAfter = 30
         case .fillFailed(let failure):
-            self =
-                failure.underlying as? Problem
-                ?? Problem(status: 502, "The object could not be fetched.", detail: "\(failure.underlying)")
+            switch failure.underlying {
+            case let problem as Problem: self = problem
+            case let error as CacheError: self.init(error)
+            default: self.init(status: 502, "The object could not be fetched.", detail: "\(failure.underlying)")
+            }
         }
     }
 
@@ -99,6 +100,23 @@ extension Problem {
             detail: detail)
         problem.allowsNextEndpoint = true
         return problem
+    }
+
+    static func wrongLength(from backend: String) -> Problem {
+        badBody(from: backend, "a body of another length than it announced")
+    }
+
+    /// Runs what reads or rewrites a backend's body, its errors told as the backend's.
+    static func reading<Value>(
+        from backend: String, _ body: () async throws -> Value
+    ) async throws(Problem) -> Value {
+        do { return try await body() } catch {
+            switch error {
+            case let problem as Problem: throw problem
+            case let error as RewriteError: throw Problem(error, from: backend)
+            default: throw .badBody(from: backend, "something that cannot be read", detail: "\(error)")
+            }
+        }
     }
 
     init(_ error: RewriteError, from backend: String) {

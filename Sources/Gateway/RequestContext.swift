@@ -27,7 +27,12 @@ final class RequestContext: @unchecked Sendable {
         startedAt = exchange.loop.now
         entry.requestID = Self.identifier(from: exchange.request.fields["x-request-id"])
         entry.peer = exchange.peer
-        entry.method = exchange.request.method.name
+        // A method of the client's own making is its text, and stays out of the log.
+        if case .other = exchange.request.method {
+            entry.method = "other"
+        } else {
+            entry.method = exchange.request.method.description
+        }
     }
 
     var isHead: Bool { exchange.request.method == .head }
@@ -82,19 +87,26 @@ final class RequestContext: @unchecked Sendable {
     }
 
     /// Begins a streamed answer.
+    ///
+    /// - Throws: ``Problem/answered`` after the head of a HEAD.
     func begin(_ head: ResponseHead, length: Int64?) async throws(Problem) {
         hasBegun = true
         entry.status = head.status
-        do { try await exchange.begin(head, length: length) } catch { throw .clientGone }
+        do {
+            try await exchange.begin(head, length: length)
+            // A HEAD is answered with its head: nothing more is fetched for its sake.
+            if isHead { try await exchange.finish() }
+        } catch { throw .clientGone }
+        if isHead { throw .answered }
     }
 
     func write(_ bytes: [UInt8]) async throws(Problem) {
-        if bytes.isEmpty || isHead { return }
+        if bytes.isEmpty { return }
         do { try await exchange.write(bytes) } catch { throw .clientGone }
     }
 
     func write(_ region: FileRegion) async throws(Problem) {
-        if region.length == 0 || isHead { return }
+        if region.length == 0 { return }
         do { try await exchange.write(region) } catch { throw .clientGone }
     }
 
@@ -104,6 +116,7 @@ final class RequestContext: @unchecked Sendable {
 
     /// The fields of every good answer.
     func fields(contentType: String, cacheControl: String, outcome: CacheOutcome, objectClass: String) -> HTTPFields {
+        let outcome = outcome == .hit && resolution?.isStale == true ? .stale : outcome
         entry.cache = outcome.rawValue
         entry.objectClass = objectClass
         var fields = HTTPFields()
@@ -113,6 +126,8 @@ final class RequestContext: @unchecked Sendable {
         fields.append("X-Cache", "\(outcome.rawValue); \(objectClass)")
         fields.append("X-Request-Id", entry.requestID)
         fields.append("X-Content-Type-Options", "nosniff")
+        // Texts come from archives: no script in them runs in the gateway's origin.
+        if contentType.hasPrefix("text/") { fields.append("Content-Security-Policy", "sandbox; default-src 'none'") }
         for warning in warnings { fields.append("Warning", warning) }
         let milliseconds = (ContinuousClock.now - startedAt) / .milliseconds(1)
         fields.append("Server-Timing", "cache;desc=\(outcome.rawValue), gateway;dur=\(Int(milliseconds))")
@@ -132,22 +147,12 @@ enum CacheOutcome: String, Sendable {
 }
 
 extension Problem {
+    /// No problem: there is nothing left to do.
+    static let answered = Problem(status: 0, "")
+    var isAnswered: Bool { status == 0 }
+
     /// The client left; nobody is there to be told.
     static let clientGone = Problem(status: 499, "The client has gone.")
-}
-
-extension HTTPMethod {
-    var name: String {
-        switch self {
-        case .get: "GET"
-        case .head: "HEAD"
-        case .post: "POST"
-        case .put: "PUT"
-        case .delete: "DELETE"
-        case .options: "OPTIONS"
-        case .other(let name): name
-        }
-    }
 }
 
 /// Seconds since 1970.

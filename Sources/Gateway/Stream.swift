@@ -48,9 +48,9 @@ extension Gateway {
             objectClass: "instance")
         for source in try plan(located).sources {
             switch source {
-            case .collection(let candidate, let series):
+            case .collection(let candidates, let series):
                 try await streamDataSets(
-                    from: candidate, series: series, syntaxes: syntaxes, located, sink, context)
+                    from: candidates, series: series, syntaxes: syntaxes, located, sink, context)
             case .instances(let instances, let series, let choice):
                 try await streamInstances(instances, of: series, choice, located, request, sink, context)
             }
@@ -59,20 +59,37 @@ extension Gateway {
     }
 
     private func streamDataSets(
-        from candidate: EndpointChoice.Candidate, series: UID?, syntaxes: [String], _ located: Located,
-        _ sink: PartSink,
-        _ context: RequestContext
+        from candidates: [EndpointChoice.Candidate], series: UID?, syntaxes: [String], _ located: Located,
+        _ sink: PartSink, _ context: RequestContext
     ) async throws(Problem) {
-        let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "")
-        let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=\(syntaxes.first ?? "*")"
-        let (response, backend, _) = try await collection(
-            path, accept: accept, from: candidate, asking: series == nil ? "study" : "series", context)
+        let (response, backend) = try await dataSets(
+            of: located.study, series, from: candidates, in: syntaxes, context)
         let parts = PartSource(
             body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
-        while let fields = try await parts.nextPart() {
-            let check = DataSetCheck(study: located.study, series: series, backend: backend.name)
-            try await sink.send(parts, fields: fields, check: check)
+        let check = DataSetCheck(
+            study: located.study, series: series, syntaxes: syntaxes, backend: backend.name)
+        while try await parts.nextPart() != nil { try await sink.send(parts, check: check) }
+    }
+
+    /// Asks for a study or series in the first of the transfer syntaxes that the archive does not refuse.
+    private func dataSets(
+        of study: UID, _ series: UID?, from candidates: [EndpointChoice.Candidate], in syntaxes: [String],
+        _ context: RequestContext
+    ) async throws(Problem) -> (UpstreamResponse, Backend) {
+        let path = "/studies/\(study)" + (series.map { "/series/\($0)" } ?? "")
+        var refusal: Problem?
+        for syntax in syntaxes {
+            do throws(Problem) {
+                let (response, backend, _) = try await collection(
+                    path, accept: "multipart/related; type=\"application/dicom\"; transfer-syntax=\(syntax)",
+                    from: candidates, asking: series == nil ? "study" : "series", context)
+                return (response, backend)
+            } catch {
+                guard error.allowsNextVariant else { throw error }
+                refusal = error
+            }
         }
+        throw refusal ?? Problem(status: 406, "No transfer syntax that this request accepts can be delivered.")
     }
 
     private func streamInstances(
@@ -102,8 +119,8 @@ extension Gateway {
                 objectClass: "metadata")
             for source in sources {
                 switch source {
-                case .collection(let candidate, let series):
-                    try await streamXML(from: candidate, series: series, located, sink, context)
+                case .collection(let candidates, let series):
+                    try await streamXML(from: candidates, series: series, located, sink, context)
                 case .instances(let instances, let series, let choice):
                     for instance in instances {
                         let one = Self.one(instance, of: series, choice, located, request)
@@ -124,8 +141,8 @@ extension Gateway {
         var array = JSONArraySink(contentType: contentType, context: context)
         for source in sources {
             switch source {
-            case .collection(let candidate, let series):
-                try await streamJSON(from: candidate, series: series, located, into: &array, context)
+            case .collection(let candidates, let series):
+                try await streamJSON(from: candidates, series: series, located, into: &array, context)
             case .instances(let instances, let series, let choice):
                 for instance in instances {
                     let one = Self.one(instance, of: series, choice, located, request)
@@ -141,19 +158,19 @@ extension Gateway {
     }
 
     private func streamJSON(
-        from candidate: EndpointChoice.Candidate, series: UID?, _ located: Located, into array: inout JSONArraySink,
+        from candidates: [EndpointChoice.Candidate], series: UID?, _ located: Located, into array: inout JSONArraySink,
         _ context: RequestContext
     ) async throws(Problem) {
         let base = baseBytes(context)
         let (response, backend, root) = try await collection(
-            metadataPath(located, series), accept: "application/dicom+json", from: candidate, asking: "metadata",
+            metadataPath(located, series), accept: "application/dicom+json", from: candidates, asking: "metadata",
             context)
         var rewriter = JSONMetadataRewriter(
             expecting: .init(study: located.study, series: series), base: root, document: response.url,
-            token: bulkTokenMaker)
+            token: bulkTokenMaker(backend.name))
         let body = UpstreamBody(response)
         var isNewSource = true
-        do {
+        try await Problem.reading(from: backend.name) {
             while let piece = try await body.next() {
                 let rewritten = try rewriter.feed(piece)
                 if rewritten.isEmpty { continue }
@@ -162,12 +179,6 @@ extension Gateway {
                 try await context.write(completing(rewritten, base: base))
             }
             _ = try rewriter.finish()
-        } catch let error as RewriteError {
-            throw Problem(error, from: backend.name)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            throw .badBody(from: backend.name, "metadata that cannot be read", detail: "\(error)")
         }
     }
 
@@ -184,18 +195,19 @@ extension Gateway {
     }
 
     private func streamXML(
-        from candidate: EndpointChoice.Candidate, series: UID?, _ located: Located, _ sink: PartSink,
+        from candidates: [EndpointChoice.Candidate], series: UID?, _ located: Located, _ sink: PartSink,
         _ context: RequestContext
     ) async throws(Problem) {
         let (response, backend, root) = try await collection(
-            metadataPath(located, series), accept: "multipart/related; type=\"application/dicom+xml\"", from: candidate,
+            metadataPath(located, series), accept: "multipart/related; type=\"application/dicom+xml\"",
+            from: candidates,
             asking: "metadata", context)
         let parts = PartSource(
             body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
         while try await parts.nextPart() != nil {
             let rewriter = XMLMetadataRewriter(
                 expecting: .init(study: located.study, series: series), base: root, document: response.url,
-                token: bulkTokenMaker)
+                token: bulkTokenMaker(backend.name))
             try await sink.sendXML(parts, rewriter: rewriter, backend: backend.name)
         }
     }
@@ -212,11 +224,16 @@ extension Gateway {
     ) async throws(Problem) {
         guard case .rendered(let types, let envelope) = request.representation else { throw .unproven }
         let sources = try plan(located).sources
-        guard sources.count == 1, case .collection(let candidate, let series) = sources[0] else {
+        guard sources.count == 1, case .collection(let candidates, let series) = sources[0] else {
             throw Problem(
                 status: 501,
                 "This study lies on several archives, or on one without WADO-RS, and pictures of whole studies are not "
                     + "made from such yet. Ask for the picture of one instance.")
+        }
+        // Pictures carry no UIDs: what the directory does not list could be another patient's.
+        if let series, !located.resolution.record.series.contains(where: { $0.uid == series }) {
+            throw Problem(
+                status: 404, "The study's record does not list this series, so no picture of it is asked for.")
         }
         let word = if case .thumbnail = request.resource { "thumbnail" } else { "rendered" }
         let query: String?
@@ -224,7 +241,7 @@ extension Gateway {
         let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/\(word)"
         let asked = types.first.map { $0.hasSuffix("/*") ? "image/jpeg" : $0 } ?? "image/jpeg"
         let (response, backend, _) = try await collection(
-            path, query: query, accept: asked, from: candidate, asking: "\(word) image", context)
+            path, query: query, accept: asked, from: candidates, asking: "\(word) image", context)
         let parts = PartSource(body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
         let sink = PartSink(gateway: self, context: context, located: located, type: asked, objectClass: word)
         try await sink.sendPictures(
@@ -240,17 +257,18 @@ extension Gateway {
                 status: 501,
                 "The bulk data of a whole study or series is not put together yet. Ask for that of one instance.")
         }
-        guard let candidate = located.choice.candidates.first else { throw Problem(located.choice.refusal) }
+        guard let first = located.choice.candidates.first else { throw Problem(located.choice.refusal) }
         if case .pixelData = request.resource {
             return try await deliverAllFrames(of: target, located, request, context)
         }
-        guard candidate.type == .wadoRS else {
+        guard first.type == .wadoRS else {
             return try await deriveBulk(of: target, located, request, context)
         }
         if !located.isListed { _ = try await facts(of: target, located, context) }
         let tail = if case .bulk(let tail) = request.resource { tail } else { "bulkdata" }
         let (response, backend, _) = try await collection(
-            "\(target.path)/\(tail)", accept: "multipart/related; type=\"application/octet-stream\"", from: candidate,
+            "\(target.path)/\(tail)", accept: "multipart/related; type=\"application/octet-stream\"",
+            from: located.choice.candidates.filter { $0.type == .wadoRS },
             asking: "bulk data", context)
         let parts = PartSource(body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
         let sink = PartSink(
@@ -292,19 +310,33 @@ extension Gateway {
         try await send([obtained], of: target, request, context)
     }
 
-    /// Asks a WADO-RS archive for a collection.
+    /// Asks for a collection: the first of the archives that answers.
     private func collection(
-        _ path: String, query: String? = nil, accept: String, from candidate: EndpointChoice.Candidate,
+        _ path: String, query: String? = nil, accept: String, from candidates: [EndpointChoice.Candidate],
         asking noun: String, _ context: RequestContext
     ) async throws(Problem) -> (UpstreamResponse, Backend, base: HTTPURL) {
-        guard let base = candidate.base else {
-            throw Problem(status: 501, "The embedded archive is asked for instances only, so far.")
+        var problems: [Problem] = []
+        for candidate in candidates {
+            guard let base = candidate.base else { continue }
+            do throws(Problem) {
+                let (response, backend) = try await collection(
+                    base.appending(path: path, query: query), accept: accept, asking: noun, base: base, context)
+                return (response, backend, base)
+            } catch {
+                problems.append(error)
+                guard error.allowsNextEndpoint else { throw error }
+            }
         }
+        throw Problem(oneOf: problems)
+    }
+
+    private func collection(
+        _ url: HTTPURL, accept: String, asking noun: String, base: HTTPURL, _ context: RequestContext
+    ) async throws(Problem) -> (UpstreamResponse, Backend) {
         let backend = try permitted(base)
         context.entry.backend = backend.name
-        let request = BackendRequest(url: base.appending(path: path, query: query), accept: accept, answer: .payload)
         let response = try await get(
-            request, on: context.exchange.loop,
+            BackendRequest(url: url, accept: accept, answer: .payload), on: context.exchange.loop,
             clientAuthorization: context.exchange.request.fields["authorization"])
         context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt
         guard response.head.status == 200 || response.head.status == 206 else {
@@ -313,6 +345,6 @@ extension Gateway {
         if response.head.status == 206 {
             context.warnings.append("299 wadogate: backend \(backend.name) has sent only a part of the \(noun)")
         }
-        return (response, backend, base)
+        return (response, backend)
     }
 }

@@ -32,6 +32,9 @@ package final class Upstream: Sendable {
     /// The backend whose `match` contains the URL, the longest one if several do; nil: it must not be contacted.
     package func backend(for url: HTTPURL) -> Backend? { pool(for: url)?.backend }
 
+    /// Every configured backend.
+    package var backends: [Backend] { pools.map { $0.backend } }
+
     /// What has happened with each backend, in no order that matters.
     package var counters: [(backend: String, counters: BackendCounters)] {
         pools.map { ($0.backend.name, $0.counters) }

@@ -5,8 +5,8 @@ package import FHIR
 /// The sources of a study's or series' answer, in order of delivery.
 package struct CollectionPlan: Sendable {
     package enum Source: Sendable {
-        /// One request to a WADO-RS archive; nil series: the whole study.
-        case collection(EndpointChoice.Candidate, series: UID?)
+        /// One request to the first of these WADO-RS archives that answers; nil series: the whole study.
+        case collection([EndpointChoice.Candidate], series: UID?)
         /// One by one, as the record lists them.
         case instances([UID], series: UID, EndpointChoice)
     }
@@ -14,8 +14,9 @@ package struct CollectionPlan: Sendable {
     package let sources: [Source]
 
     /// - Parameter choose: the endpoints for one series, or for the study (nil).
-    /// - Throws: ``WADOError`` 404 when the record lists series but not this one, 503 and 404 when no endpoint can answer, 501
-    ///   when instances would have to be enumerated and the record does not list them.
+    /// - Throws: ``WADOError`` 503 and 404 when no endpoint can answer, 501 when instances would have to be enumerated and the
+    ///   record does not list them. A series that the record does not list is the study's endpoints' affair: records may
+    ///   lag behind their archives.
     package init(record: StudyRecord, series: UID?, choose: (UID?) -> EndpointChoice) throws(WADOError) {
         if let series {
             let known = record.series.first { $0.uid == series }
@@ -26,7 +27,7 @@ package struct CollectionPlan: Sendable {
             let choice = choose(nil)
             guard let candidate = choice.candidates.first else { throw choice.refusal }
             guard candidate.type == .wadoRS else { throw Self.unlisted }
-            sources = [.collection(candidate, series: nil)]
+            sources = [.collection(choice.restful, series: nil)]
             return
         }
         var each: [Source] = []
@@ -40,7 +41,9 @@ package struct CollectionPlan: Sendable {
     private static func wholeStudy(_ sources: [Source]) -> [Source]? {
         guard case .collection(let first, _)? = sources.first else { return nil }
         for source in sources {
-            guard case .collection(let candidate, _) = source, candidate.base == first.base else { return nil }
+            guard case .collection(let candidates, _) = source, candidates.map(\.base) == first.map(\.base) else {
+                return nil
+            }
         }
         return [.collection(first, series: nil)]
     }
@@ -49,7 +52,7 @@ package struct CollectionPlan: Sendable {
         of series: StudyRecord.Series?, uid: UID, choice: EndpointChoice
     ) throws(WADOError) -> Source {
         guard let candidate = choice.candidates.first else { throw choice.refusal }
-        if candidate.type == .wadoRS { return .collection(candidate, series: uid) }
+        if candidate.type == .wadoRS { return .collection(choice.restful, series: uid) }
         guard let series, !series.instances.isEmpty else { throw unlisted }
         return .instances(series.instances.map { $0.uid }, series: uid, choice)
     }
@@ -62,6 +65,9 @@ package struct CollectionPlan: Sendable {
 }
 
 extension EndpointChoice {
+    /// The candidates that speak WADO-RS.
+    fileprivate var restful: [Candidate] { candidates.filter { $0.type == .wadoRS } }
+
     /// Why no endpoint can answer, for the client.
     package var refusal: WADOError {
         if isSuspended {

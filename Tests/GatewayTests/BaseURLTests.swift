@@ -39,8 +39,8 @@ import Testing
 
     @Test func publicURLWinsOverEverything() throws {
         var settings = GatewaySettings()
-        settings.publicURL = HTTPURL("https://images.example.org/pacs")
-        #expect(try origin(settings, host: "evil.example") == "https://images.example.org/pacs")
+        settings.publicURL = HTTPURL("https://images.example.org")
+        #expect(try origin(settings, host: "evil.example") == "https://images.example.org")
     }
 }
 
