@@ -85,7 +85,7 @@ struct ConfigurationBuilder {
     private func server() -> HTTPServerSettings {
         var settings = HTTPServerSettings()
         settings.limits.headSize = values.integer("server.head_size").map { Int($0) } ?? settings.limits.headSize
-        settings.limits.requestLineSize = min(settings.limits.requestLineSize, settings.limits.headSize)
+        settings.limits.requestLineSize = settings.limits.headSize
         settings.headerTimeout = values.duration("server.header_timeout") ?? settings.headerTimeout
         settings.idleTimeout = values.duration("server.idle_timeout") ?? settings.idleTimeout
         settings.writeStallTimeout = values.duration("server.write_timeout") ?? settings.writeStallTimeout

@@ -237,7 +237,8 @@ extension SettingsTable {
         .section("server", "Limits of the listeners."),
         .value(
             "server.head_size", .bytes(kibibyte...mebibyte), default: "16KiB",
-            "Request line and header fields together."),
+            "Request line and header fields together. A longer request line is answered with 414, longer fields with 431."
+        ),
         .value(
             "server.header_timeout", .duration(.milliseconds(100)...hour), default: "15s",
             "Until a request's head has arrived, from its first byte or from the connection's beginning, TLS included."),

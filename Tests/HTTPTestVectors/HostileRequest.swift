@@ -131,7 +131,8 @@ package struct HostileRequest: Sendable, CustomStringConvertible {
 
     private static let sizes = [
         HostileRequest(
-            "request line of 9 KiB", "GET /\(String(repeating: "a", count: 9 << 10)) HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+            "request line of 17 KiB", "GET /\(String(repeating: "a", count: 17 << 10)) HTTP/1.1\r\nHost: h\r\n\r\n", 414
+        ),
         HostileRequest("request line without end", "GET /" + String(repeating: "a", count: 17 << 10), 414),
         HostileRequest("head of 17 KiB", get("A: \(String(repeating: "a", count: 17 << 10))\r\n"), 431),
         HostileRequest(

@@ -85,6 +85,12 @@ import Testing
         #expect(try parse("GET / HTTP/1.1\r\nHost: h\r\n\(fields)\r\n") != nil)
     }
 
+    @Test func requestLineMayBeAsLongAsTheHead() throws {
+        let rest = " HTTP/1.1\r\nHost: h\r\n\r\n"
+        let target = "/" + String(repeating: "a", count: 16 << 10 - rest.utf8.count - 5)
+        #expect(try parse("GET \(target)\(rest)")?.consumed == 16 << 10)
+    }
+
     /// Twenty thousand damaged heads: whatever comes out, nothing traps, and what is accepted is consumed sensibly.
     @Test func damagedHeadsNeverTrap() {
         var random = SplitMix(state: 20_260)
