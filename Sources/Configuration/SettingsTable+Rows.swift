@@ -211,7 +211,7 @@ extension SettingsTable {
             "How much of the file system stays free, whatever else fills it."),
         .value(
             "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
-            "Larger objects pass through uncached. Never more than `max_size`."),
+            "Larger objects are refused with 413. Never more than `max_size`."),
         .value(
             "cache.keep_filling", .choice(["always"]), default: "always",
             "Whether a fill goes on when its last client has left."),
