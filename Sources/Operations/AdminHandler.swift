@@ -44,11 +44,14 @@ package final class AdminHandler: RequestHandler {
 
     /// Changes are told, and so are refusals; probes would only fill the log.
     private func report(_ request: AdminRequest, _ answer: AdminAnswer) {
+        // The name of an unknown method is the client's text, which has no place in the log.
+        var method = request.method
+        if case .other = HTTPMethod(method) { method = "other" }
         let isNotable = request.method == "DELETE" || answer.status == 403
         log.write(
             isNotable ? .info : .debug, "admin request",
             [
-                ("peer", .text(request.peer)), ("method", .text(request.method)),
+                ("peer", .text(request.peer)), ("method", .text(method)),
                 ("path", .text(String(request.path.prefix(200)))), ("status", .integer(Int64(answer.status))),
             ])
     }

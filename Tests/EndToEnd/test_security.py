@@ -499,6 +499,12 @@ class TestAdministration:
         assert answer.status_code == 200, answer.text
         assert get(self.url).headers["X-Cache"].startswith("miss")
 
+    def test_an_invented_method_is_not_logged(self, lab):
+        gateway = lab.gateway(log={"level": "debug"})
+        assert requests.request("DOE^JANE", f"{gateway.admin}/healthz", timeout=10).status_code == 405
+        wait_until(lambda: '"method":"other"' in gateway.log().replace(" ", ""), 5, gateway.log)
+        assert "DOE^JANE" not in gateway.log()
+
     def test_a_script_without_origin_may(self, kept):
         """Only browsers send Origin; curl has the token."""
         assert self.purge(Origin=None).status_code == 200
