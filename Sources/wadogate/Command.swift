@@ -31,7 +31,8 @@ package struct Command: Sendable {
             details: """
                 Reads the configuration, opens the cache and the sources of studies, and answers until it gets SIGTERM or
                 SIGINT. Then it takes no new connections, lets answers under way finish (server.drain_timeout), and exits
-                with 0. A second signal ends it at once. Logs go to standard error.
+                with 0. A second signal ends it at once. SIGHUP reloads the TLS certificate and key for new connections
+                and looks for new studies in folders; all else is read at the start only. Logs go to standard error.
                 """,
             options: configured + [helpOption],
             examples: ["wadogate serve --config /etc/wadogate/wadogate.yaml", "wadogate serve --set log.format=text"],

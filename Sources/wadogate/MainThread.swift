@@ -17,7 +17,7 @@ final class MainThread: Sendable {
     private let wake: Int32
     private let status = Mutex<ExitStatus?>(nil)
 
-    /// From now on SIGTERM and SIGINT come as events and SIGPIPE is ignored.
+    /// From now on SIGTERM, SIGINT and SIGHUP come as events and SIGPIPE is ignored.
     init() {
         clinux_ignore_sigpipe()
         var set = sigset_t()
@@ -25,6 +25,7 @@ final class MainThread: Sendable {
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, SIGTERM)
         unsafe sigaddset(&set, SIGINT)
+        unsafe sigaddset(&set, SIGHUP)
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         signals = unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC))
         wake = eventfd(0, Int32(EFD_CLOEXEC))

@@ -28,6 +28,9 @@ final class RunningGateway: Sendable {
     private let admin: AdminHandler
     private let gateway: Gateway
     private let cache: DiskCache
+    private let directory: StudyDirectory
+    private let tls: TLSContext?
+    private let workers: WorkerPool
     private let log: Log
 
     /// Opens everything; the admin listener first, so that /readyz can say that the rest is on its way, and the gateway's own
@@ -38,8 +41,10 @@ final class RunningGateway: Sendable {
         _ configuration: Configuration, log: Log, loops: EventLoopGroup, workers: WorkerPool
     ) async throws(StartError) {
         self.log = log
+        self.workers = workers
         drainTimeout = configuration.drainTimeout
         let tls = try await Self.tls(configuration, workers)
+        self.tls = tls
 
         let admin = AdminHandler(settings: configuration.admin, workers: workers, log: log)
         self.admin = admin
@@ -53,6 +58,7 @@ final class RunningGateway: Sendable {
         let directory = await StudyDirectory(
             sources: configuration.sources, upstream: upstream, loops: loops, workers: workers
         ) { log.write(.info, "directory", [("note", .text($0))]) }
+        self.directory = directory
 
         var settings = configuration.gateway
         settings.secret = try await Self.secret(configuration, cache, workers: workers)
@@ -76,6 +82,23 @@ final class RunningGateway: Sendable {
         await cache.close()
         await adminServer.drain(within: .seconds(1))
         log.write(.info, "stopped")
+    }
+
+    /// Reads the TLS files again, for new connections, and looks for new studies in folders. Runs on one of the loops.
+    func reload() async {
+        if let tls {
+            await workers.run { [log] in
+                do throws(TLSError) {
+                    try tls.reload()
+                    log.write(.info, "TLS files were reloaded")
+                } catch {
+                    log.write(
+                        .error, "TLS files were not reloaded; those of before go on",
+                        [("reason", .text(error.description))])
+                }
+            }
+        }
+        await directory.refresh()
     }
 
     // MARK: Parts

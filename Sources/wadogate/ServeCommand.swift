@@ -13,7 +13,7 @@ func serve(_ arguments: Arguments) -> ExitStatus {
         ConfigurationFile.report(error)
         return .configuration
     }
-    return GatewayProcess(configuration).run()
+    return GatewayProcess(configuration, reloadsOnHangup: true).run()
 }
 
 /// One gateway and the threads that it runs on, seen from the main thread.
@@ -22,8 +22,12 @@ final class GatewayProcess {
     let log: Log
     private let configuration: Configuration
 
-    init(_ configuration: Configuration) {
+    private let reloadsOnHangup: Bool
+
+    /// - Parameter reloadsOnHangup: whether SIGHUP reloads what can be; else it ends the process, as SIGTERM does.
+    init(_ configuration: Configuration, reloadsOnHangup: Bool = false) {
         self.configuration = configuration
+        self.reloadsOnHangup = reloadsOnHangup
         log = Log(configuration.log)
     }
 
@@ -48,7 +52,7 @@ final class GatewayProcess {
         }
         announce(gateway)
         var status = started(gateway)
-        while status == nil { if case .signal = main.next() { status = .success } }
+        while status == nil { if case .signal = next({ reload(gateway, loops) }) { status = .success } }
         let end = drain(gateway, loops, status ?? .success)
         flushLog(on: loops)
         return end
@@ -65,7 +69,7 @@ final class GatewayProcess {
             }
             main.finish(.success)
         }
-        guard case .finished = main.next() else { return nil }
+        guard case .finished = next() else { return nil }
         switch started.take() {
         case .success(let gateway)?: return gateway
         case .failure(let error)?:
@@ -74,6 +78,20 @@ final class GatewayProcess {
             return nil
         case nil: return nil
         }
+    }
+
+    /// Waits for what ends a step. A hangup while nothing can be reloaded is passed over.
+    private func next(_ hangup: () -> Void = {}) -> MainThread.Event {
+        while true {
+            let event = main.next()
+            guard reloadsOnHangup, event == .signal(SIGHUP) else { return event }
+            hangup()
+        }
+    }
+
+    private func reload(_ gateway: RunningGateway, _ loops: EventLoopGroup) {
+        log.write(.info, "configuration is read at the start only; TLS files are reloaded")
+        loops.loops[0].spawn { await gateway.reload() }
     }
 
     /// The log's lines are for machines; one line on standard output is for whoever started it.
@@ -97,7 +115,7 @@ final class GatewayProcess {
             await gateway.drain(on: loop)
             main.finish(status)
         }
-        guard case .finished(let status) = main.next() else {
+        guard case .finished(let status) = next() else {
             log.write(.warning, "stopped at once, by a second signal")
             return .failure
         }

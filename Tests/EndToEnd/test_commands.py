@@ -198,6 +198,18 @@ class TestLife:
         assert process.wait(10) == 0
         gateway.process = None
 
+    def test_sighup_ends_nothing(self, lab):
+        lab.small("image")
+        gateway = lab.gateway()
+        for count in (1, 2, 3):
+            gateway.process.send_signal(signal.SIGHUP)
+            told = "configuration is read at the start only; TLS files are reloaded"
+            wait_until(lambda: gateway.log().count(told) == count, 5, "it is told")
+        assert gateway.is_ready() and gateway.process.poll() is None
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(10) == 0
+        gateway.process = None
+
     def test_the_drain_ends_in_time(self, lab):
         image = lab.large("20 MB", megabytes=20, front="uri")
         gate = lab.archive.gates[image.instance] = Gate(at=5 * MIB)

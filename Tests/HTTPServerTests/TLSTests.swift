@@ -102,6 +102,29 @@ import Testing
         }
     }
 
+    @Test func reloadedFilesCountForNewConnections() throws {
+        let files = try Certificates()
+        let context = try files.context()
+        let server = try TestServer(tls: context) { $0.echo() }
+        let request = "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        let trustsStranger = ["-CAfile", files.path("stranger.pem")]
+        #expect(try files.client(server.address, request, trustsStranger).0.isEmpty)
+        try files.replace("server", by: "stranger")
+        try context.reload()
+        #expect(try files.client(server.address, request, trustsStranger).0.hasPrefix("HTTP/1.1 200 OK"))
+        #expect(try files.client(server.address, request).0.isEmpty)
+    }
+
+    @Test func filesThatCannotBeReloadedLeaveThoseOfBefore() throws {
+        let files = try Certificates()
+        let context = try files.context()
+        let server = try TestServer(tls: context) { $0.echo() }
+        try files.remove("server.key")
+        #expect(throws: TLSError.self) { try context.reload() }
+        let request = "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        #expect(try files.client(server.address, request).0.hasPrefix("HTTP/1.1 200 OK"))
+    }
+
     @Test func filesThatDoNotFitAreErrors() throws {
         let files = try Certificates()
         #expect(throws: TLSError.self) {
@@ -138,6 +161,16 @@ final class Certificates {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path(name)) }
+
+    /// Puts another certificate and its key in the place of one.
+    func replace(_ name: String, by other: String) throws {
+        for ending in ["pem", "key"] {
+            try remove("\(name).\(ending)")
+            try FileManager.default.copyItem(atPath: path("\(other).\(ending)"), toPath: path("\(name).\(ending)"))
+        }
+    }
 
     func context(needsClient: Bool = false) throws -> TLSContext {
         try TLSContext(
