@@ -37,27 +37,49 @@ final class BearerTokens: Sendable {
         }
     }
 
-    private func reload(_ state: inout State) {
-        guard let stamp = FileStamp(path: path) else {
-            // A vanished file lets nobody in.
-            state.names = [:]
-            state.stamp = nil
-            return
-        }
-        guard stamp != state.stamp, let text = readSmallFile(path) else { return }
-        state.stamp = stamp
-        state.names = Self.parse(text)
+    /// The token of an Authorization field's value; nil when it is of another scheme. Spec: RFC 9110 §11.4.
+    static func token(in value: String) -> String? {
+        guard value.prefix(7).lowercased() == "bearer " else { return nil }
+        return String(value.dropFirst(7).drop { $0 == " " })
     }
 
-    /// "token" or "name token", one a line; `#` begins a comment line.
-    static func parse(_ text: String) -> [String: String] {
-        var names: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
-            let words = line.split(separator: " ", omittingEmptySubsequences: true)
-            guard let token = words.last, words.count <= 2 else { continue }
-            names[String(token)] = words.count == 2 ? String(words[0]) : "token"
+    /// A file that is gone, too large or can't be read lets nobody in: whom it would refuse is not known.
+    private func reload(_ state: inout State) {
+        let stamp = FileStamp(path: path)
+        if let stamp, stamp == state.stamp { return }
+        let file = TokenFile(path: path)
+        state.stamp = file == nil ? nil : stamp
+        state.names = file?.names ?? [:]
+    }
+}
+
+/// What a token file says: "token" or "name token", one a line, with spaces or tabs; `#` begins a comment line.
+package struct TokenFile: Sendable {
+    /// Bytes of the largest file that is read.
+    package static let largestSize = 1 << 20
+
+    /// Token → name.
+    package private(set) var names: [String: String] = [:]
+    /// Lines of more than two words, from 1; they let nobody in.
+    package private(set) var malformedLines: [Int] = []
+
+    /// Reads the file; blocks. Nil when it can't be read or is larger than ``largestSize``: no part of it counts then.
+    package init?(path: String) {
+        guard let text = readSmallFile(path, most: Self.largestSize) else { return nil }
+        self.init(text)
+    }
+
+    package init(_ text: String) {
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        for (index, line) in lines.enumerated() {
+            let words = line.split { $0 == " " || $0 == "\t" }
+            guard let first = words.first, let token = words.last, !first.hasPrefix("#") else { continue }
+            switch words.count {
+            case 1: names[String(token)] = "token"
+            case 2: names[String(token)] = String(first)
+            default: malformedLines.append(index + 1)
+            }
         }
-        return names
     }
 }
 
@@ -78,21 +100,25 @@ struct FileStamp: Equatable, Sendable {
     }
 }
 
-/// A file of at most 1 MiB as text; nil when it cannot be read.
-func readSmallFile(_ path: String) -> String? {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+/// A whole file as text; nil when it can't be read or holds more than `most` bytes.
+private func readSmallFile(_ path: String, most: Int) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    // One byte more, so that a larger file is refused and not cut.
+    var bytes = [UInt8](repeating: 0, count: most + 1)
     var count = 0
     while count < bytes.count {
         let part = unsafe bytes.withUnsafeMutableBytes { buffer in
+            // `count` is within the buffer.
             unsafe read(descriptor, buffer.baseAddress! + count, buffer.count - count)
         }
-        if part <= 0 { break }
+        if part < 0 && errno == EINTR { continue }
+        if part < 0 { return nil }
+        if part == 0 { break }
         count += part
     }
-    return String(decoding: bytes[..<count], as: UTF8.self)
+    return count > most ? nil : String(decoding: bytes[..<count], as: UTF8.self)
 }
 
 extension Gateway {
@@ -120,8 +146,7 @@ extension Gateway {
 
     private func bearerToken(in fields: HTTPFields) -> String? {
         let values = fields.values("authorization")
-        guard values.count == 1, let value = values.first, value.prefix(7).lowercased() == "bearer " else { return nil }
-        return String(value.dropFirst(7))
+        return values.count == 1 ? values.first.flatMap(BearerTokens.token(in:)) : nil
     }
 
     /// Whether this principal may see this study. Whoever is let in at all may see every study; rules by patient come here.
