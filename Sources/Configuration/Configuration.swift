@@ -45,7 +45,7 @@ extension Configuration {
     package struct Sources: Sendable {
         /// The YAML file's bytes and its name in problems; nil: defaults only.
         package var file: (name: String, bytes: [UInt8])?
-        /// All of the process's environment; what isn't a setting's is passed over.
+        /// All of the process's environment; of what isn't a setting's, names that begin like one's are warned of.
         package var environment: [String: String]
         /// What stood behind each `--set`.
         package var assignments: [String]
@@ -91,6 +91,7 @@ extension Configuration {
         var reader = SettingsReader(table: table)
         reader.read(root)
         var builder = ConfigurationBuilder(values: reader.values, problems: problems + reader.problems)
+        builder.warnings = Overlay.unknownVariables(in: sources.environment, table: table)
         builder.looksAtFiles = sources.looksAtFiles
         self = try builder.build()
     }

@@ -1,7 +1,7 @@
-// Checks between settings, and of the files that settings name: what can be known before the gateway starts.
+// Checks between settings: what can be known before the gateway starts. Files that settings name are looked at in
+// ConfigurationBuilder+Files.swift.
 import DiskCache
 import Gateway
-import Glibc
 import HTTP
 import HTTPServer
 import Operations
@@ -42,7 +42,7 @@ extension ConfigurationBuilder {
         for (address, name) in configuration.listen.map({ ($0, "listen") })
             + configuration.adminListen.map({ ($0, "admin.listen") })
         where address.port != 0 && !seen.insert(address).inserted {
-            problem("\(address) is given twice", at: name)
+            problem("\(address) is given twice", at: name, with: "listen")
         }
     }
 
@@ -59,6 +59,7 @@ extension ConfigurationBuilder {
                 problem("mode bearer_file needs `access.path`, the file with the tokens", at: "access")
             } else {
                 checkSecret(path, at: "access.path")
+                checkTokens(path)
             }
         case .mutualTLS where configuration.tls?.clientAuthority == nil:
             problem(
@@ -76,23 +77,18 @@ extension ConfigurationBuilder {
         for name in ["dicom_web_root", "wado_uri_path"] {
             guard let path = values.text(name) else { continue }
             let isPath = path.hasPrefix("/") && path.count > 1 && !path.hasSuffix("/") && !path.contains("//")
-            let allowed = path.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-                    UInt8(ascii: "."), UInt8(ascii: "~"):
-                    true
-                default: false
-                }
-            }
-            if !isPath || !allowed || path.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) {
+            if !isPath || !isWord(path, besides: "/-_.~")
+                || path.split(separator: "/").contains(where: { $0 == "." || $0 == ".." })
+            {
                 problem(
                     "\(quoted(path)) is no path such as /dicom-web (letters, digits, - . _ ~ between slashes)", at: name
                 )
             }
         }
-        if configuration.gateway.dicomWebRoot == configuration.gateway.wadoURIPath {
-            problem("must differ from `dicom_web_root`", at: "wado_uri_path")
+        if isSameOrBelow(configuration.gateway.wadoURIPath, configuration.gateway.dicomWebRoot) {
+            problem(
+                "must not be `dicom_web_root` (\(configuration.gateway.dicomWebRoot)) or lie below it",
+                at: "wado_uri_path", with: "dicom_web_root")
         }
     }
 
@@ -120,10 +116,37 @@ extension ConfigurationBuilder {
             problem(
                 "no source is given, so that no study can be found: add `fhir`, `files` or `archive`", at: "directory")
         }
-        var archives: Set<String> = []
-        for case .archive(let name, _) in configuration.sources.map(\.kind) where !archives.insert(name).inserted {
-            problem("two archives are called \(quoted(name)); give one another `name`", at: "directory")
+        // What logs and pools call each, by default too, must say which one it is.
+        var names: [String: String] = [:]
+        for backend in 0..<values.count("backends") {
+            if let name = values.text("backends[\(backend)].name") { names[name] = "backends[\(backend)]" }
         }
+        for index in 0..<values.count("directory") {
+            let entry = "directory[\(index)]"
+            if let url = values.url("\(entry).fhir.url"), url.query != nil {
+                problem("must not have a query", at: "\(entry).fhir.url")
+            }
+            guard let (name, setting) = sourceName(entry) else { continue }
+            if let first = names[name] {
+                problem("\(quoted(name)) is what \(first) is called already; give one another `name`", at: setting)
+            }
+            names[name] = entry
+        }
+    }
+
+    /// What a source is called, by default too, and the setting that says so.
+    func sourceName(_ entry: String) -> (name: String, setting: String)? {
+        if let url = values.url("\(entry).fhir.url") {
+            return values.text("\(entry).fhir.name").map { ($0, "\(entry).fhir.name") } ?? (
+                url.host, "\(entry).fhir.url"
+            )
+        }
+        if let path = values.text("\(entry).archive.path") {
+            let last = path.split(separator: "/").last.map(String.init) ?? "archive"
+            return values.text("\(entry).archive.name").map { ($0, "\(entry).archive.name") }
+                ?? (last, "\(entry).archive.path")
+        }
+        return nil
     }
 
     private mutating func checkBackends(_ configuration: Configuration) {
@@ -136,6 +159,11 @@ extension ConfigurationBuilder {
                     problem("\(quoted(name)) is the name of backends[\(first)] already", at: "\(entry).name")
                 }
                 names[name] = index
+                if !isWord(name, besides: "._-") {
+                    problem(
+                        "\(quoted(name)) may hold only letters, digits, dots, underscores and hyphens",
+                        at: "\(entry).name")
+                }
             }
             guard let match = values.url("\(entry).match") else { continue }
             if let first = matches[match] {
@@ -161,7 +189,9 @@ extension ConfigurationBuilder {
         case .bearer(let file): checkSecret(file, at: "\(section).bearer_file")
         case .header(let name, let file):
             checkSecret(file, at: "\(section).header.value_file")
-            if !isFieldName(name) { problem("\(quoted(name)) is no header field's name", at: "\(section).header.name") }
+            if !isWord(name, besides: "-_") {
+                problem("\(quoted(name)) is no header field's name", at: "\(section).header.name")
+            }
         }
         if backend.credentials != .none && !backend.match.isSecure && !isLoopbackHost(backend.match.host) {
             problem("credentials would travel unencrypted to \(backend.match.host): use https", at: section)
@@ -177,14 +207,15 @@ extension ConfigurationBuilder {
         }
     }
 
-    private func isFieldName(_ name: String) -> Bool {
-        !name.isEmpty
-            && name.utf8.allSatisfy { byte in
+    /// Whether a text is made of ASCII letters and digits and those characters alone.
+    private func isWord(_ text: String, besides others: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
                     true
-                default: false
+                default: others.utf8.contains(byte)
                 }
             }
     }
@@ -204,15 +235,14 @@ extension ConfigurationBuilder {
                 """, at: "cache.max_object")
         }
         if configuration.cache.path == "/" { problem("the root folder can't be the cache's", at: "cache.path") }
-        for source in configuration.sources {
-            switch source.kind {
-            case .files(let path), .archive(_, let path):
-                guard isSameOrBelow(configuration.cache.path, path) || isSameOrBelow(path, configuration.cache.path)
+        for entry in (0..<values.count("directory")).map({ "directory[\($0)]" }) {
+            for name in ["\(entry).files.path", "\(entry).archive.path"] {
+                guard let path = values.text(name),
+                    isSameOrBelow(configuration.cache.path, path) || isSameOrBelow(path, configuration.cache.path)
                 else {
                     continue
                 }
-                problem("overlaps the folder \(quoted(path)) of `directory`", at: "cache.path")
-            case .fhir: break
+                problem("overlaps the folder \(quoted(path)) of `directory`", at: "cache.path", with: name)
             }
         }
     }
@@ -223,55 +253,7 @@ extension ConfigurationBuilder {
         return path.count >= folder.count && Array(path.prefix(folder.count)) == Array(folder)
     }
 
-    // MARK: Files
-
     private func hasProblem(at name: String) -> Bool {
         problems.contains { $0.message.hasPrefix("`\(name)") }
-    }
-
-    /// A folder that is not there yet may be on a file system that is mounted later: that keeps nobody from starting.
-    mutating func checkFolder(_ path: String, at name: String) {
-        guard looksAtFiles else { return }
-        var status = stat()
-        // stat fills one structure.
-        if unsafe stat(path, &status) != 0 {
-            let reason = unsafe String(cString: strerror(errno))
-            warnings.append(
-                Problem(
-                    "`\(name)`: \(path): \(reason); nothing is found there until it is there",
-                    at: values.place(name)))
-        } else if status.st_mode & S_IFMT != S_IFDIR {
-            problem("\(path) is not a folder", at: name)
-        } else if unsafe access(path, R_OK | X_OK) != 0 {
-            problem("\(path) can't be read by this user", at: name)
-        }
-    }
-
-    private mutating func checkFile(_ path: String?, at name: String) {
-        guard looksAtFiles, let path, let mode = mode(of: path, at: name) else { return }
-        if mode & S_IFMT == S_IFDIR { problem("\(path) is a folder, not a file", at: name) }
-        if unsafe access(path, R_OK) != 0 { problem("\(path) can't be read by this user", at: name) }
-    }
-
-    /// A file that holds a secret.
-    private mutating func checkSecret(_ path: String?, at name: String) {
-        checkFile(path, at: name)
-        guard looksAtFiles, let path else { return }
-        var status = stat()
-        // stat fills one structure.
-        guard unsafe stat(path, &status) == 0 else { return }
-        if status.st_mode & 0o007 != 0 {
-            problem("\(path) is open to every user of this machine: chmod o-rwx it", at: name)
-        }
-    }
-
-    private mutating func mode(of path: String, at name: String) -> mode_t? {
-        var status = stat()
-        // stat fills one structure.
-        guard unsafe stat(path, &status) == 0 else {
-            problem("\(path): \(unsafe String(cString: strerror(errno)))", at: name)
-            return nil
-        }
-        return status.st_mode
     }
 }

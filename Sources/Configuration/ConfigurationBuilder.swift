@@ -1,5 +1,5 @@
 // From settings by name to the rooms' own structures. Checks that need one entry stand here, those between settings in
-// ConfigurationBuilder+Checks.swift.
+// ConfigurationBuilder+Checks.swift, those of files in ConfigurationBuilder+Files.swift.
 import DiskCache
 import FHIR
 import Gateway
@@ -27,13 +27,22 @@ struct ConfigurationBuilder {
             adminListen: values.addresses("admin.listen"), log: log(),
             loops: values.integer("loops").map { Int($0) }, workers: Int(values.integer("workers") ?? 8))
         check(configuration)
-        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        warnings = Self.each(warnings)
+        guard problems.isEmpty else { throw ConfigurationError(problems: Self.each(problems), warnings: warnings) }
         configuration.warnings = warnings
         return configuration
     }
 
-    mutating func problem(_ message: String, at name: String) {
-        problems.append(Problem("`\(name)`: \(message)", at: values.place(name)))
+    /// - Parameter others: the settings that it is about too; where the first of them stands is told when `name` was not
+    ///   written.
+    mutating func problem(_ message: String, at name: String, with others: String...) {
+        problems.append(Problem("`\(name)`: \(message)", at: values.place([name] + others)))
+    }
+
+    /// Each problem once, where it came first.
+    private static func each(_ problems: [Problem]) -> [Problem] {
+        var seen: Set<Problem> = []
+        return problems.filter { seen.insert($0).inserted }
     }
 
     // MARK: Front door
@@ -109,8 +118,7 @@ struct ConfigurationBuilder {
 
     private mutating func source(_ entry: String) -> SourceSettings? {
         if let url = values.url("\(entry).fhir.url") {
-            let name = values.text("\(entry).fhir.name") ?? url.host
-            let backend = outgoing("\(entry).fhir", name: name, match: url)
+            let backend = outgoing("\(entry).fhir", name: sourceName(entry)?.name ?? url.host, match: url)
             var settings = SourceSettings(kind: .fhir(url: url, backend: backend))
             settings.freshFor = values.duration("\(entry).fhir.fresh_for") ?? settings.freshFor
             settings.maxStale = values.duration("\(entry).fhir.max_stale") ?? settings.maxStale
@@ -123,8 +131,7 @@ struct ConfigurationBuilder {
         }
         if let path = values.text("\(entry).archive.path") {
             checkFolder(path, at: "\(entry).archive.path")
-            let last = path.split(separator: "/").last.map(String.init) ?? "archive"
-            return SourceSettings(kind: .archive(name: values.text("\(entry).archive.name") ?? last, path: path))
+            return SourceSettings(kind: .archive(name: sourceName(entry)?.name ?? path, path: path))
         }
         return nil
     }

@@ -22,12 +22,15 @@ struct Overlay {
                 nearest(to: Self.pattern(path), among: table.rows.map(\.name)).map { "; did you mean \($0)?" } ?? ""
             throw Self.failure("there is no setting \(quoted(name))\(hint)", at: place)
         }
+        let isList = if case .value(.list, _) = row.kind { true } else { false }
+        guard isList || text.index(after: equals) != text.endIndex else {
+            throw Self.failure("a value is missing behind the =", at: place)
+        }
         self.path = path
         value = try Self.node(String(text[text.index(after: equals)...]), row: row, at: place)
     }
 
-    /// The overlays that environment variables make. Variables of no setting's name are left alone: orchestrators put some
-    /// of their own there (WADOGATE_SERVICE_HOST).
+    /// The overlays that environment variables make.
     static func all(
         environment: [String: String], table: SettingsTable, problems: inout [Problem]
     ) -> [Overlay] {
@@ -43,6 +46,26 @@ struct Overlay {
             }
         }
         return overlays
+    }
+
+    /// A warning for each variable that begins like a setting's and is none: a slip of the finger would count for nothing.
+    static func unknownVariables(in environment: [String: String], table: SettingsTable) -> [Problem] {
+        let known = table.rows.compactMap(\.environmentName) + ["WADOGATE_CONFIG"]
+        return environment.keys.sorted().compactMap { name in
+            guard name.hasPrefix("WADOGATE_"), !known.contains(name), !isOrchestrators(name, environment) else {
+                return nil
+            }
+            let hint = nearest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+            return Problem(
+                "no setting has this variable, so that it counts for nothing\(hint)",
+                at: Place(source: "environment \(name.prefix(60))"))
+        }
+    }
+
+    /// Kubernetes gives every container of a namespace the addresses of a service called wadogate.
+    private static func isOrchestrators(_ name: String, _ environment: [String: String]) -> Bool {
+        name.hasPrefix("WADOGATE_SERVICE_") || name.hasPrefix("WADOGATE_PORT_")
+            || (name == "WADOGATE_PORT" && environment[name]?.contains("://") == true)
     }
 
     private init(path: [YAMLNode.Step], value: YAMLNode) {

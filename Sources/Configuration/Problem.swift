@@ -38,8 +38,13 @@ package struct Problem: Sendable, Hashable, CustomStringConvertible {
 /// Everything that is wrong with the configuration; never empty.
 package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
     package let problems: [Problem]
+    /// What was seen beside them and keeps nobody from starting.
+    package let warnings: [Problem]
 
-    package init(problems: [Problem]) { self.problems = problems }
+    package init(problems: [Problem], warnings: [Problem] = []) {
+        self.problems = problems
+        self.warnings = warnings
+    }
 
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }

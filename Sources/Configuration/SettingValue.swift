@@ -69,6 +69,9 @@ package enum ValueType: Sendable {
             guard let url = HTTPURL(text) else {
                 throw ValueError("\(quoted(text)) is not an http or https URL (without user name and fragment)")
             }
+            guard !hasDotSegments(text) else {
+                throw ValueError("\(quoted(text)) must not have the path segments . and ..")
+            }
             return .url(url)
         case .address:
             guard let address = ListenAddress(text) else {
@@ -98,6 +101,13 @@ package enum ValueType: Sendable {
         case .list(let element, _):
             return .list([try element.read(text)])
         }
+    }
+
+    /// Whether `.` or `..` stands between slashes, percent-encoded or not: HTTPURL removes them, and then the URL means
+    /// something else than what was written.
+    private func hasDotSegments(_ url: String) -> Bool {
+        let path = url.prefix { $0 != "?" }.lowercased().replacing("%2e", with: ".").replacing("%2f", with: "/")
+        return path.split { $0 == "/" || $0 == "\\" }.contains { $0 == "." || $0 == ".." }
     }
 
     private func within<Value: Comparable>(

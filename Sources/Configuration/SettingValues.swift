@@ -29,6 +29,12 @@ struct SettingValues: Sendable {
     /// Whether it was written at all.
     func has(_ name: String) -> Bool { places[name] != nil }
 
+    /// Where the first of these settings that was written stands, else the nearest part around the first.
+    func place(_ names: [String]) -> Place? {
+        for name in names { if let place = places[name] { return place } }
+        return names.first.flatMap(place)
+    }
+
     /// Where it was written, or the nearest part around it that was.
     func place(_ name: String) -> Place? {
         var name = Substring(name)

@@ -106,7 +106,10 @@ extension SettingsTable {
         .entries("backends", "The archives. Only addresses that match one of them are ever contacted."),
         .required(
             "backends[].name", .text, example: "pacs",
-            "What logs, metrics and error texts call it; clients see this name, never the address."),
+            """
+            What logs, metrics and error texts call it; clients see this name, never the address. Letters, digits, dots, \
+            underscores and hyphens.
+            """),
         .required(
             "backends[].match", .url, example: #""http://127.0.0.1:8042/""#,
             "Scheme, host, port and the beginning of the path (whole segments) of its addresses."),

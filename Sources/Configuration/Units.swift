@@ -20,9 +20,9 @@ package enum ByteText {
         return value
     }
 
-    /// The shortest exact spelling: "1536MiB", "1000B".
+    /// In the largest unit that divides it exactly: "1536MiB", "10GB", "1001B".
     package static func write(_ bytes: Int64) -> String {
-        for (name, factor) in units where name != "B" && name.contains("i") && bytes >= factor && bytes % factor == 0 {
+        for (name, factor) in units.sorted(by: { $0.factor > $1.factor }) where bytes >= factor && bytes % factor == 0 {
             return "\(bytes / factor)\(name)"
         }
         return "\(bytes)B"

@@ -21,10 +21,14 @@ enum ConfigurationFile {
 
     /// Prints what is wrong, a line each.
     static func report(_ error: ConfigurationError) {
+        warn(of: error.warnings)
         complain(error.problems.map { "\($0)\n" }.joined())
         let count = error.problems.count
         complain("wadogate: the configuration has \(count) \(count == 1 ? "problem" : "problems")\n")
     }
+
+    /// Prints what keeps nobody from starting, a line each.
+    static func warn(of warnings: [Problem]) { complain(warnings.map { "warning: \($0)\n" }.joined()) }
 
     private static func contents(of path: String) throws(ConfigurationError) -> [UInt8] {
         // One byte more than a configuration may have, so that it is refused and not cut.

@@ -37,7 +37,7 @@ func check(_ arguments: Arguments) -> ExitStatus {
         let (configuration, file) = try ConfigurationFile.read(arguments)
         say("The configuration is right\(file.map { ": \($0)" } ?? " (no file was read)").\n")
         say(summary(of: configuration))
-        complain(configuration.warnings.map { "\($0)\n" }.joined())
+        ConfigurationFile.warn(of: configuration.warnings)
         return .success
     } catch {
         ConfigurationFile.report(error)

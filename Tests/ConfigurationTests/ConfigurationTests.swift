@@ -41,6 +41,7 @@ import WADO
             cache: { path: /cache, max_size: 1GiB, min_free: 0B, max_object: 1MiB }
             admin: { listen: [], token_file: /etc/admin }
             log: { format: text, level: warning }
+            server: { head_size: 64KiB }
             loops: 3
             """)
         #expect(settings.listen.map(\.description) == ["0.0.0.0:80", "[::]:80"])
@@ -68,6 +69,7 @@ import WADO
         #expect(settings.cache.maxSize == 1 << 30 && settings.cache.minFree == 0 && settings.cache.maxObject == 1 << 20)
         #expect(settings.adminListen.isEmpty && settings.admin.tokenFile == "/etc/admin")
         #expect(settings.log == LogSettings(format: .text, level: .warning))
+        #expect(settings.server.limits.headSize == 64 << 10 && settings.server.limits.requestLineSize == 64 << 10)
         #expect(settings.loops == 3 && settings.workers == 8)
     }
 
@@ -81,7 +83,7 @@ import WADO
         ("listen: ['gateway.example.org:80']", "gateway.example.org:80 is not loopback"),
         ("listen: ['127.0.0.1:1', '[::]:2']", "[::]:2 is not loopback"),
         ("listen: []", "`listen`: at least one address is needed"),
-        ("listen: ['127.0.0.1:9090']", "`admin.listen`: 127.0.0.1:9090 is given twice"),
+        ("listen: ['127.0.0.1:9090']", "wadogate.yaml:2:9: `admin.listen`: 127.0.0.1:9090 is given twice"),
         ("admin: { listen: ['0.0.0.0:9090'] }", "`admin.token_file` is needed"),
         ("access: { mode: mtls }", "mode mtls needs `tls` with `client_ca`"),
         ("access: { mode: mtls }\ntls: { certificate: /c, key: /k }", "mode mtls needs `tls` with `client_ca`"),
@@ -93,7 +95,18 @@ import WADO
         ("trusted_proxies: [proxy]", "is no address or block"),
         ("dicom_web_root: dicom-web", "is no path such as /dicom-web"),
         ("dicom_web_root: /a/../b", "is no path such as /dicom-web"),
-        ("wado_uri_path: /dicom-web", "must differ from `dicom_web_root`"),
+        ("wado_uri_path: /dicom-web", "`wado_uri_path`: must not be `dicom_web_root` (/dicom-web) or lie below it"),
+        ("wado_uri_path: /dicom-web/wado", "must not be `dicom_web_root` (/dicom-web) or lie below it"),
+        ("\ndicom_web_root: /wado", "wadogate.yaml:3:17: `wado_uri_path`: must not be `dicom_web_root` (/wado)"),
+        ("backends: [{ name: a, match: 'http://a/x/../y' }]", "must not have the path segments . and .."),
+        ("backends: [{ name: a, match: 'http://a/x/%2E%2e/y' }]", "must not have the path segments . and .."),
+        ("backends: [{ name: a, match: 'http://a/./y' }]", "must not have the path segments . and .."),
+        ("backends: [{ name: a, match: 'http://a/x?y' }]", "`backends[0].match`: must not have a query"),
+        (
+            "backends: [{ name: a b, match: 'http://a' }]",
+            "\"a b\" may hold only letters, digits, dots, underscores and hyphens"
+        ),
+        ("backends: [{ name: dicom, match: 'http://a' }]", "\"dicom\" is what backends[0] is called already"),
         (
             "backends: [{ name: a, match: 'http://a' }, { name: b, match: 'HTTP://A:80/' }]",
             "`backends[1].match`: backends[0] has the same address"
@@ -126,7 +139,20 @@ import WADO
         ("", "no source is given"),
         ("directory: [{}]", "`directory[0]` takes exactly one of fhir, files, archive; found none"),
         ("directory: [{ files: { path: /a }, archive: { path: /b } }]", "found files and archive"),
-        ("directory: [{ archive: { path: /a/x } }, { archive: { path: /b/x } }]", "two archives are called \"x\""),
+        (
+            "directory: [{ archive: { path: /a/x } }, { archive: { path: /b/x } }]",
+            "\"x\" is what directory[0] is called already"
+        ),
+        (
+            "directory: [{ fhir: { url: 'http://a/1' } }, { fhir: { url: 'http://a/2' } }]",
+            "1:61: `directory[1].fhir.url`: \"a\" is what directory[0] is called already; give one another `name`"
+        ),
+        (
+            "directory: [{ fhir: { url: 'http://a', name: x } }, { archive: { path: /b/x } }]",
+            "\"x\" is what directory[0]"
+        ),
+        ("directory: [{ fhir: { url: 'http://a/?x=y' } }]", "`directory[0].fhir.url`: must not have a query"),
+        ("directory: [{ archive: { path: /var/cache } }]", "1:32: `cache.path`: overlaps the folder"),
         ("directory: [{ fhir: { url: 'http://a', credentials: { client: yes } } }]", "unknown key `client`"),
     ])
     func refusesSources(text: String, problem: String) {
@@ -158,6 +184,51 @@ import WADO
         #expect(missing.warnings.first?.message.hasPrefix("`directory[0].archive.path`") == true, "\(missing.warnings)")
         let file = problems("directory: [{ files: { path: \(#filePath) } }]", looksAtFiles: true)
         #expect(file.first?.contains("is not a folder") == true, "\(file)")
+    }
+
+    @Test(
+        arguments: [
+            ("anna a\n# b\n", []), ("# nothing\n", ["holds no token, so that nobody would be let in"]),
+            ("a\n\nx y z\nb c d\n", [":3: a line has a token", ":4: a line has a token"]),
+        ] as [(String, [String])])
+    func readsTheTokens(text: String, expected: [String]) throws {
+        let found = try tokenProblems(text)
+        #expect(found.count == expected.count && zip(found, expected).allSatisfy { $0.contains($1) }, "\(found)")
+    }
+
+    @Test func refusesATokenFileThatWouldBeRefusedWhole() throws {
+        let found = try tokenProblems(String(repeating: "a\n", count: 1 << 19) + "b")
+        #expect(found.count == 1 && found[0].contains("can't be read or has more than 1MiB"), "\(found)")
+    }
+
+    private func tokenProblems(_ text: String) throws -> [String] {
+        let path = FileManager.default.temporaryDirectory.appending(path: "wadogate-\(UUID())").path
+        try #require(
+            FileManager.default.createFile(
+                atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return problems(
+            "directory: [{ fhir: { url: 'http://a' } }]\naccess: { mode: bearer_file, path: \(path) }",
+            looksAtFiles: true)
+    }
+
+    @Test func tellsEachProblemOnce() {
+        let found = problems(
+            "directory: [{ fhir: { url: 'http://a' } }]\naccess: { mode: bearer_file, path: /none }\n"
+                + "admin: { token_file: /none }\n", looksAtFiles: true)
+        #expect(Set(found).count == found.count && found.count == 2, "\(found)")
+    }
+
+    @Test func warningsAreToldBesideProblems() {
+        #expect {
+            try configuration(
+                "directory: [{ archive: { path: /none/here } }, { files: { path: /none/there } }]\nworkers: x",
+                looksAtFiles: true)
+        } throws: { error in
+            let warnings = (error as? ConfigurationError)?.warnings.map(\.description) ?? []
+            return warnings.count == 2 && warnings[0].hasPrefix("wadogate.yaml:1:32: `directory[0].archive.path`")
+                && warnings[1].contains("`directory[1].files.path`: /none/there: No such file or directory")
+        }
     }
 
     @Test(

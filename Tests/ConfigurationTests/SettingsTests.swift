@@ -1,6 +1,7 @@
 import Configuration
 import DiskCache
 import Foundation
+import Gateway
 import HTTP
 import HTTPServer
 import Testing
@@ -105,6 +106,15 @@ import Upstream
         #expect(ByteText.approximate(bytes) == text)
     }
 
+    @Test(arguments: [
+        (Int64(0), "0B"), (1000, "1KB"), (1001, "1001B"), (1024, "1KiB"), (10_000_000_000, "10GB"),
+        (1536 << 20, "1536MiB"),
+        (16384 << 40, "16384TiB"), (1_000_000 << 20, "1000000MiB"), (2_000_000_000_000, "2TB"),
+    ])
+    func writesBytesExactly(bytes: Int64, text: String) throws {
+        #expect(ByteText.write(bytes) == text)
+    }
+
     // MARK: Overlays
 
     @Test func theCommandLineCountsBeforeTheEnvironmentBeforeTheFile() throws {
@@ -131,6 +141,8 @@ import Upstream
         ("backends[7].name=x", "--set backends[7].name: there is no such entry"),
         ("backends[99999999999999999999].name=x", "there is no setting"),
         ("..=1", "is no setting's name"),
+        ("cache.max_size=", "--set cache.max_size: a value is missing behind the ="),
+        ("backends=", "--set backends: a value is missing behind the ="),
     ])
     func refusesAssignments(text: String, problem: String) {
         let found = problems(least, set: [text])
@@ -141,6 +153,24 @@ import Upstream
         let found = problems(least, environment: ["WADOGATE_CACHE_MAX_SIZE": "1"])
         #expect(
             found == ["environment WADOGATE_CACHE_MAX_SIZE: `cache.max_size`: \"1\" needs a unit, such as 1MiB or 1B"])
+    }
+
+    @Test func warnsOfVariablesThatAreNoSettings() throws {
+        let settings = try configuration(
+            least,
+            environment: [
+                "WADOGATE_CACHE_MAXSIZE": "1GiB", "WADOGATE_XYZZY_PLUGH": "x", "WADOGATE_CONFIG": "/x.yaml",
+                "WADOGATE_WORKERS": "2", "WADOGATE_SERVICE_HOST": "10.0.0.1", "WADOGATE_PORT_80_TCP": "x",
+                "WADOGATE_PORT": "tcp://10.0.0.1:80", "HOME": "/",
+            ])
+        let words = "no setting has this variable, so that it counts for nothing"
+        #expect(
+            settings.warnings.map(\.description) == [
+                "environment WADOGATE_CACHE_MAXSIZE: \(words); did you mean WADOGATE_CACHE_MAX_SIZE?",
+                "environment WADOGATE_XYZZY_PLUGH: \(words)",
+            ])
+        #expect(try configuration(least, environment: ["WADOGATE_PORT": "8080"]).warnings.count == 1)
+        #expect(try configuration(least, set: ["trusted_proxies="]).gateway.trustedProxies.isEmpty)
     }
 
     // MARK: The table
