@@ -65,7 +65,8 @@ final class Answer: @unchecked Sendable {
 
     func begin(_ head: ResponseHead, length: Int64?) async throws(ExchangeError) {
         guard case .open = expect("begin", [.open]) else { throw .clientGone }
-        let framing = framing(for: head, length: length)
+        // A length that cannot be is none.
+        let framing = framing(for: head, length: length.flatMap { $0 >= 0 ? $0 : nil })
         state = .streaming(Stream(framing: framing, hasBody: hasBody(head)))
         connection.enqueue(.bytes(encoded(head, framing), bodyStart: .max))
         try await flushed()
