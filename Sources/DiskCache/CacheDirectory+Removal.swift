@@ -57,6 +57,9 @@ extension CacheDirectory {
 
     private func moveToTrash(_ name: FileName, of parent: Descriptor) -> FileName? {
         let newName = FileName.unique()
+        if (try? parent.rename(name, to: trash, as: newName)) != nil { return newName }
+        // What is to go must go, even if somebody has removed the trash itself.
+        guard parent.status(of: name) != nil, (try? restoreParts()) != nil else { return nil }
         return (try? parent.rename(name, to: trash, as: newName)) != nil ? newName : nil
     }
 

@@ -4,6 +4,7 @@ import CLinux
 import CachePolicy
 import EventLoop
 import Glibc
+import Synchronization
 
 /// The folder of a cache, locked by this process.
 ///
@@ -19,26 +20,40 @@ final class CacheDirectory: Sendable {
     /// The absolute path without symbolic links.
     let path: String
     let root: Descriptor
-    let objects: Descriptor
-    let fills: Descriptor
-    let trash: Descriptor
+    var objects: Descriptor { parts.withLock { $0.objects } }
+    var fills: Descriptor { parts.withLock { $0.fills } }
+    var trash: Descriptor { parts.withLock { $0.trash } }
+    private let parts: Mutex<Parts>
     /// Whether files are unnamed until they are published.
     let usesUnnamedFiles: Bool
     private let lock: Descriptor
+
+    private struct Parts {
+        var objects: Descriptor
+        var fills: Descriptor
+        var trash: Descriptor
+
+        init(of root: Descriptor) throws(SystemError) {
+            objects = try root.makeDirectory(FileName("objects"))
+            fills = try root.makeDirectory(FileName("fills"))
+            trash = try root.makeDirectory(FileName("trash"))
+        }
+    }
 
     /// Opens or makes the folder and takes its lock.
     ///
     /// - Throws: ``CacheDirectoryError`` when it can't be made, entered or written, or another process holds it.
     init(path: String, usesUnnamedFiles: Bool) throws(CacheDirectoryError) {
+        let fills: Descriptor
         do throws(SystemError) {
             self.path = try Self.made(path)
             let root = Descriptor(try system("open") { unsafe clinux_open(path, O_RDONLY | O_DIRECTORY, 0) })
             try system("fchmod") { fchmod(root.number, 0o700) }
             self.root = root
             lock = try root.makeFile(FileName("lock"))
-            objects = try root.makeDirectory(FileName("objects"))
-            fills = try root.makeDirectory(FileName("fills"))
-            trash = try root.makeDirectory(FileName("trash"))
+            let parts = try Parts(of: root)
+            self.parts = Mutex(parts)
+            fills = parts.fills
         } catch {
             throw CacheDirectoryError(description: "cache folder \(path): \(error)")
         }
@@ -64,6 +79,14 @@ final class CacheDirectory: Sendable {
         return unsafe String(cString: resolved)
     }
 
+    /// Makes the parts anew that somebody has removed. What was opened before stays usable.
+    ///
+    /// - Throws: ``SystemError`` when one can't be made.
+    func restoreParts() throws(SystemError) {
+        let restored = try Parts(of: root)
+        parts.withLock { $0 = restored }
+    }
+
     /// Lets another process have the folder.
     func unlock() { _ = flock(lock.number, LOCK_UN) }
 
@@ -86,6 +109,17 @@ final class CacheDirectory: Sendable {
 
     /// A file that nobody else can find.
     func makeFillFile() throws(SystemError) -> FillFile {
+        do throws(SystemError) {
+            return try makeFillFile(in: fills)
+        } catch {
+            // What is said of a removed folder differs between file systems.
+            guard root.status(of: FileName("fills")) == nil else { throw error }
+            try restoreParts()
+            return try makeFillFile(in: fills)
+        }
+    }
+
+    private func makeFillFile(in fills: Descriptor) throws(SystemError) -> FillFile {
         if usesUnnamedFiles {
             let descriptor = Descriptor(try system("openat") { clinux_unnamed_file(fills.number, 0o600) })
             try system("fchmod") { fchmod(descriptor.number, 0o600) }
@@ -100,7 +134,7 @@ final class CacheDirectory: Sendable {
         if let name = file.name { fills.removeFile(name) }
     }
 
-    /// Gives a file its place among the objects; false when something stands there already. One thread at a time.
+    /// Gives a file its place among the objects, and makes the folders that it takes, `objects` itself among them; false when something stands there already. One thread at a time.
     func publish(_ file: FillFile, at path: ObjectPath) throws(SystemError) -> Bool {
         // The folder may vanish between being made and being used, when an operator removes it. Thrice is no accident.
         var attemptsLeft = 3
@@ -126,10 +160,23 @@ final class CacheDirectory: Sendable {
             return try objects.openDirectory(FileName(components))
         } catch {
             guard error.code == ENOENT else { throw error }
-            var directory = objects
-            for component in components { directory = try directory.makeDirectory(FileName(component)) }
-            return directory
+            do throws(SystemError) {
+                return try makeDirectories(components, in: objects)
+            } catch {
+                // Nothing can be made within a folder that was removed itself.
+                guard error.code == ENOENT else { throw error }
+                try restoreParts()
+                return try makeDirectories(components, in: objects)
+            }
         }
+    }
+
+    private func makeDirectories(
+        _ components: ArraySlice<String>, in folder: Descriptor
+    ) throws(SystemError) -> Descriptor {
+        var directory = folder
+        for component in components { directory = try directory.makeDirectory(FileName(component)) }
+        return directory
     }
 }
 
@@ -137,4 +184,6 @@ final class CacheDirectory: Sendable {
 struct FillFile: Sendable {
     let descriptor: Descriptor
     let name: FileName?
+    /// What of its space is reserved and not written yet.
+    var reservation: Reservation?
 }

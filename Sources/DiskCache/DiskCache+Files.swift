@@ -80,28 +80,37 @@ extension DiskCache {
 
     // MARK: Filling
 
-    /// A file for a fill with `size` bytes reserved, as far as the file system can.
+    /// The most that is reserved for a fill before its bytes are there. An announcement costs a backend nothing, so it
+    /// must not take the disk from others.
+    static let mostReserved: Int64 = 64 << 20
+
+    /// A file for a fill with `size` bytes reserved, as far as the file system can and up to ``mostReserved``.
     func makeFillFile(reserving size: Int64) async throws(CacheError) -> FillFile {
-        try await workers.run { [directory] () throws(CacheError) -> FillFile in
+        try await workers.run { () throws(CacheError) -> FillFile in
             do throws(SystemError) {
-                let file = try directory.makeFillFile()
-                // Small files gain nothing; a large one learns now, and not half-way, that the disk is full.
-                guard size >= 1 << 20 else { return file }
-                do throws(SystemError) {
-                    try system("fallocate") { clinux_reserve(file.descriptor.number, 0, off_t(size)) }
-                } catch {
-                    // Where it isn't supported, writing will tell.
-                    if [ENOSPC, EFBIG, EDQUOT].contains(error.code) {
-                        directory.discard(file)
-                        throw error
-                    }
-                }
-                self.makeRoomIfNeeded()
-                return file
+                return try self.makeFillFileNow(reserving: min(size, Self.mostReserved))
             } catch {
+                self.failures.note("\(error)")
                 throw CacheError.io(detail: "\(error)")
             }
         }
+    }
+
+    private func makeFillFileNow(reserving size: Int64) throws(SystemError) -> FillFile {
+        var file = try directory.makeFillFile()
+        // Small files gain nothing; a large one learns now, and not half-way, that the disk is full.
+        guard size >= 1 << 20 else { return file }
+        do throws(SystemError) {
+            try system("fallocate") { clinux_reserve(file.descriptor.number, 0, off_t(size)) }
+            file.reservation = Reservation(upTo: size, in: reserved)
+        } catch {
+            // Where it isn't supported, writing will tell.
+            if [ENOSPC, EFBIG, EDQUOT].contains(error.code) {
+                directory.discard(file)
+                throw error
+            }
+        }
+        return file
     }
 
     /// Completes the file of a sealed fill, makes it durable and gives it its place, unless its generation has passed.
@@ -116,6 +125,7 @@ extension DiskCache {
                 self.makeRoomIfNeeded()
                 return object
             } catch {
+                self.failures.note("\(error)")
                 throw CacheError.io(detail: "\(error)")
             }
         }
@@ -142,7 +152,14 @@ extension DiskCache {
         try file.descriptor.write(sealed.trailer, at: bodyOffset + sealed.length)
         try file.descriptor.write(header.encoded(), at: 0)
         try file.descriptor.synchronize()
-        try link(object, of: fill, file, under: generation)
+        do throws(SystemError) {
+            try link(object, of: fill, file, under: generation)
+        } catch {
+            // It has no place, but its bytes are whole: whoever waits for them gets them.
+            failures.note("\(error)")
+            index.withLock { $0.unregister(fill) }
+            directory.discard(file)
+        }
         return object
     }
 

@@ -44,10 +44,12 @@ extension DiskCache {
         }
     }
 
+    /// What is reserved and not written yet counts as free: a backend's mere announcement evicts nobody.
     private var bytesToFree: Int64 {
         EvictionOrder.bytesToFree(
             used: accounting.totals.bytes, maxSize: settings.maxSize,
-            free: settings.minFree > 0 ? directory.freeBytes() : nil, minFree: settings.minFree)
+            free: settings.minFree > 0 ? directory.freeBytes().map { $0 + reserved.bytes } : nil,
+            minFree: settings.minFree)
     }
 
     /// Drops series until there is room. Bytes of a file that someone still reads come back when it is closed, so the

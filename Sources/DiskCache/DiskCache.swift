@@ -27,6 +27,8 @@ package final class DiskCache: Sendable {
     /// Makes checking a generation and linking one step, and raising it and renaming another.
     let publishing = Mutex<Void>(())
     let counters = Counters()
+    let failures: PublishFailures
+    let reserved = ReservedSpace()
     /// Bytes that one body may have.
     var bodyLimit: Int64 { min(settings.maxObject, ObjectLayout.bodyLimit) }
 
@@ -51,6 +53,7 @@ package final class DiskCache: Sendable {
         self.workers = workers
         self.log = log
         self.clock = clock
+        failures = PublishFailures(log: log)
         directory = try CacheDirectory(path: settings.path, usesUnnamedFiles: settings.usesUnnamedFiles)
         index = Mutex(CacheIndex(maxDescriptors: settings.maxDescriptors))
         do throws(SystemError) {
@@ -168,6 +171,8 @@ package final class DiskCache: Sendable {
         (statistics.fills, statistics.descriptors) = index.withLock { ($0.fillCount, $0.descriptorCount) }
         statistics.evictedSeries = counters.evictedSeries.load(ordering: .relaxed)
         statistics.damaged = counters.damaged.load(ordering: .relaxed)
+        statistics.failedPublishes = failures.count
+        statistics.reserved = reserved.bytes
         return statistics
     }
 }

@@ -37,6 +37,10 @@ package struct CacheStatistics: Sendable {
     package var evictedSeries: Int64 = 0
     /// Since the start.
     package var damaged: Int64 = 0
+    /// Objects that arrived whole, or were about to, and could not be stored. Since the start.
+    package var failedPublishes: Int64 = 0
+    /// Bytes that fills under way hold on the disk and have not written yet.
+    package var reserved: Int64 = 0
 
     package init() {}
 }

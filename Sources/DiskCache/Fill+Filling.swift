@@ -113,6 +113,7 @@ extension Fill {
             throw .io(detail: "\(error)")
         }
         body.written += Int64(bytes.count)
+        file.reservation?.wrote(upTo: bodyOffset + body.written)
     }
 
     private func refusing<Value>(_ event: () throws(Machine.Refusal) -> Value) throws(CacheError) -> Value {

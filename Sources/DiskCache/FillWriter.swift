@@ -17,6 +17,10 @@ package final class FillWriter: Sendable {
     /// Nil for a private fill.
     private let generation: UInt64?
     private let hasEnded = Atomic<Bool>(false)
+    /// Bytes taken since room was last asked for.
+    private let uncharged = Atomic<Int>(0)
+    /// A growing body makes room as it grows, not as it was announced.
+    private static let roomStep = 64 << 20
 
     init(fill: Fill, generation: UInt64?, cache: DiskCache) {
         self.fill = fill
@@ -26,7 +30,7 @@ package final class FillWriter: Sendable {
 
     deinit { fail(FillFailure(FillDropped())) }
 
-    /// Says what is coming; followers may start. Makes the file on a worker and reserves its space.
+    /// Says what is coming; followers may start. Makes the file on a worker and reserves its space, or the first of it.
     ///
     /// - Parameter expectedLength: the body's length in bytes, if the source announced one.
     /// - Throws: ``CacheError/tooLarge(limit:)``, or ``CacheError/io(detail:)`` when there is no room.
@@ -58,9 +62,13 @@ package final class FillWriter: Sendable {
         do throws(CacheError) {
             try fill.append(bytes)
         } catch {
+            if case .io(let detail) = error { cache.failures.note(detail) }
             fail(FillFailure(error))
             throw error
         }
+        guard uncharged.wrappingAdd(bytes.count, ordering: .relaxed).newValue >= Self.roomStep else { return }
+        uncharged.store(0, ordering: .relaxed)
+        cache.background.submit { [cache] in cache.makeRoomIfNeeded() }
     }
 
     /// Adds what a metadata document tells only at its end, before ``commit()``.

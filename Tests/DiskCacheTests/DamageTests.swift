@@ -1,9 +1,11 @@
 // Whatever happens to the files: never a wrong byte, never a trap, and the next fill makes it whole.
 import CachePolicy
 import DICOM
-import DiskCache
 import Foundation
+import Synchronization
 import Testing
+
+@testable import DiskCache
 
 @Suite struct DamageTests {
     /// An object whose file is changed by each test, and a second one by which its descriptor is pushed out.
@@ -183,6 +185,66 @@ import Testing
         #expect(try await victim.cache.hit(second).bytes() == victim.body)
         #expect(try files.contentsOfDirectory(atPath: outside).count == 1)
         await victim.cache.close()
+    }
+
+    @Test(arguments: [["objects"], ["fills"], ["trash"], ["objects", "fills", "trash"]], [true, false])
+    func foldersThatWereRemovedAreMadeAnew(folders: [String], usesUnnamedFiles: Bool) async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
+        try await cache.store(body(100), key(instance: 1))
+        for folder in folders { try FileManager.default.removeItem(atPath: bed.path + "/" + folder) }
+        for instance in 2...3 {
+            try await cache.store(body(200), key(instance: instance))
+            #expect(FileManager.default.fileExists(atPath: bed.file(of: try key(instance: instance))))
+        }
+        #expect(cache.statistics().failedPublishes == 0)
+        _ = await cache.purge(study: try uid("1.2.1"), series: nil)
+        #expect(bed.files("objects") == [])
+        await cache.close()
+        let later = try bed.cache()
+        #expect(await later.peek(try key(instance: 2)) == nil)
+        await later.close()
+    }
+
+    @Test func whatCannotBeStoredIsServedAndSaidOnce() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache()
+        var writers: [FillWriter] = []
+        for instance in 1...3 { writers.append(try await cache.filler(key(instance: instance))) }
+        let fill = try await cache.follower(key(instance: 1))
+        // A file where a folder must be: the way to the object can't be made.
+        let study = bed.path + "/objects/" + ObjectPath(tenant: "_", study: try uid("1.2.1")).string
+        try FileManager.default.createDirectory(
+            atPath: URL(fileURLWithPath: study).deletingLastPathComponent().path, withIntermediateDirectories: true)
+        try Data([1]).write(to: URL(fileURLWithPath: study))
+        for writer in writers {
+            try await writer.begin(description, expectedLength: 100)
+            try await writer.append(body(100))
+            try await writer.commit()
+        }
+        #expect(try await fill.bytes() == body(100))
+        #expect(try await fill.object().bytes() == body(100))
+        #expect(cache.statistics().failedPublishes == 3)
+        #expect(cache.statistics().fills == 0)
+        #expect(bed.lines.withLock { $0.filter { $0.contains("could not be stored") }.count } == 1)
+        // The next look-up finds what is in the way.
+        try await cache.store(body(100), key(instance: 1))
+        #expect(try await cache.hit(key(instance: 1)).bytes() == body(100))
+        await cache.close()
+    }
+
+    @Test func failuresAreCountedAndSaidOnceInAWhile() {
+        let lines = Mutex<[String]>([])
+        let failures = PublishFailures { line in lines.withLock { $0.append(line) } }
+        let start = ContinuousClock.now
+        for second in [0, 1, 9, 10, 11, 20] { failures.note("EIO", now: start + .seconds(second)) }
+        #expect(failures.count == 6)
+        #expect(
+            lines.withLock { $0 } == [
+                "cache: an object could not be stored: EIO",
+                "cache: an object could not be stored: EIO; 2 more since the last line",
+                "cache: an object could not be stored: EIO; 1 more since the last line",
+            ])
     }
 
     @Test func whatAnOperatorRemovesIsFetchedAnew() async throws {

@@ -1,10 +1,12 @@
 // Many ask, one fills: followers on other loops, clients that leave, fills that fail.
 import CachePolicy
 import DICOM
-import DiskCache
 import EventLoop
+import Glibc
 import Synchronization
 import Testing
+
+@testable import DiskCache
 
 @Suite struct FillTests {
     @Test func followersOnTwoLoopsGetTheGrowingBytes() async throws {
@@ -159,6 +161,41 @@ import Testing
         }
         #expect(bed.files("objects") == [])
         await cache.close()
+    }
+
+    /// An announcement costs a backend nothing: it must neither take the disk nor drive others out of the cache.
+    @Test func anAnnouncementReservesNoMoreThanAStep() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache { $0.maxObject = 8 << 30 }
+        let writer = try await cache.filler(key())
+        try await writer.begin(description, expectedLength: 4 << 30)
+        var status = stat()
+        try #require(unsafe fstat(writer.fill.descriptor, &status) == 0)
+        #expect(Int64(status.st_blocks) * 512 <= 65 << 20)
+        let reserved = cache.statistics().reserved
+        #expect(reserved == 0 || reserved == 64 << 20)
+        try await writer.append(body(1 << 20))
+        #expect(cache.statistics().reserved == max(0, reserved - (1 << 20) - writer.fill.bodyOffset))
+        writer.fail(FillFailure(CancellationError()))
+        let tooLong = try await cache.filler(key(instance: 2))
+        await #expect(throws: CacheError.self) {
+            try await tooLong.begin(description, expectedLength: 8 << 30 + 1)
+        }
+        await cache.close()
+    }
+
+    @Test func whatIsWrittenIsNoLongerReserved() {
+        let space = ReservedSpace()
+        do {
+            let one = Reservation(upTo: 100, in: space)
+            let other = Reservation(upTo: 50, in: space)
+            one.wrote(upTo: 30)
+            #expect(space.bytes == 120)
+            one.wrote(upTo: 1000)
+            #expect(space.bytes == 50)
+            withExtendedLifetime((one, other)) {}
+        }
+        #expect(space.bytes == 0)
     }
 
     @Test func callsOutOfOrderFailTheFill() async throws {
