@@ -55,8 +55,9 @@ final class OpenFile: Sendable {
     private let descriptor: Int32
     let length: Int64
 
+    /// Never waits for a writer, should a FIFO stand in the file's place.
     init?(path: String) {
-        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         var info = stat()
         guard descriptor >= 0, unsafe fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
             length = 0
