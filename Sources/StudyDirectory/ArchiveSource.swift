@@ -12,7 +12,7 @@ final class ArchiveSource: StudySource {
 
     init(
         archive: String, path: String, workers: WorkerPool, limits: DirectoryLimits, now: @escaping Clock,
-        log: @escaping DirectoryLog
+        log: @escaping DirectoryLog, onChange: @escaping DirectoryChange
     ) {
         let name = "archive \(archive)"
         let log: DirectoryLog = { log("\(name): \($0)") }
@@ -20,7 +20,11 @@ final class ArchiveSource: StudySource {
         self.archive = archive
         self.path = path
         index = FolderIndex(
-            ArchiveIndex(archive: archive), interval: limits.scanInterval, workers: workers, now: now, log: log
+            ArchiveIndex(archive: archive), interval: limits.scanInterval, workers: workers, now: now, log: log,
+            changed: { previous, next in
+                let changed = FolderScan.changedStudies(from: previous.versions, to: next.versions)
+                for study in changed { onChange(StudyChange(study: study, source: name, isOfFiles: true)) }
+            }
         ) { (previous, isFirst) throws(SystemError) in
             let files = try FolderScan.files(in: path)
             let listing = isFirst ? files : FolderScan.settled(files, known: previous.file)
@@ -76,6 +80,8 @@ struct ArchiveIndex: Sendable {
     init(archive: String) { self.archive = archive }
 
     var records: [StudyRecord] { Array(studies.values) }
+
+    var versions: [UID: String] { studies.mapValues(\.version) }
 
     func answer(_ study: UID, source: String, isStale: Bool) -> SourceAnswer? {
         studies[study].map { .found(Resolution(record: $0, source: source, isStale: isStale)) }
@@ -167,7 +173,7 @@ struct ArchiveIndex: Sendable {
             let files = (members[uid] ?? []).compactMap { indexed in indexed.facts.map { (indexed.file, $0) } }
             for (file, facts) in files.sorted(by: { Self.inOrder($0.1.instance, $1.1.instance) }) {
                 series.instances.append(StudyRecord.Instance(uid: facts.instance, sopClass: facts.sopClass))
-                version.add("\(facts.instance) \(file.size) \(file.modified)")
+                version.add("\(facts.instance) \(file.size) \(file.modified) \(file.inode)")
             }
             series.numberOfInstances = series.instances.count
             return series

@@ -20,6 +20,7 @@ final class FHIRLookup: Sendable {
 
     private let search: FHIRSearch
     private let upstream: Upstream
+    private let server: Backend
     private let workers: WorkerPool
     private let limits: DirectoryLimits
     private let log: DirectoryLog
@@ -39,8 +40,12 @@ final class FHIRLookup: Sendable {
     }
 
     /// - Parameter base: the server's base.
-    init(base: HTTPURL, upstream: Upstream, workers: WorkerPool, limits: DirectoryLimits, log: @escaping DirectoryLog) {
+    init(
+        base: HTTPURL, server: Backend, upstream: Upstream, workers: WorkerPool, limits: DirectoryLimits,
+        log: @escaping DirectoryLog
+    ) {
         search = FHIRSearch(base: base)
+        self.server = server
         self.upstream = upstream
         self.workers = workers
         self.limits = limits
@@ -48,7 +53,8 @@ final class FHIRLookup: Sendable {
     }
 
     func find(_ study: UID, _ revalidation: Revalidation?, on loop: EventLoop) async -> Outcome {
-        let requester = FHIRRequester(upstream: upstream, loop: loop, deadline: ContinuousClock.now + limits.lookup)
+        let requester = FHIRRequester(
+            upstream: upstream, server: server, loop: loop, deadline: ContinuousClock.now + limits.lookup)
         do {
             if let revalidation, try await holds(revalidation, requester) { return .unchanged }
             guard var hits = try await searchAllForms(study, requester) else { return .absent }
@@ -224,11 +230,11 @@ final class FHIRLookup: Sendable {
     ) async throws(LookupFailure) -> [ParsedEndpoint] {
         var urls: [(String, HTTPURL)] = []
         for reference in references {
-            // Elsewhere is asked only where the configuration allows it.
-            if let url = search.readURL(reference), search.base.contains(url) || upstream.backend(for: url) != nil {
+            // Nobody else is asked: this server's data must not send our credentials for another one anywhere.
+            if let url = search.readURL(reference), search.base.contains(url), requester.mayAsk(url) {
                 urls.append((reference, url))
             } else {
-                log("study \(study): an endpoint lies outside of the configured backends")
+                log("study \(study): an endpoint lies on another server, which is not asked")
             }
         }
         let results = await withTaskGroup(of: (Int, Result<ParsedEndpoint?, LookupFailure>).self) { group in
@@ -281,7 +287,6 @@ final class FHIRLookup: Sendable {
         let isComplete = references.allSatisfy { reference in
             if case .identifier = reference { false } else { true }
         }
-        // Another server's resources are read once, when they are needed; whether that is allowed may change.
         let isOwn = reads.allSatisfy { search.readURL($0.reference).map(search.base.contains) ?? false }
         return isComplete && isOwn ? Revalidation(reads: reads) : nil
     }

@@ -22,6 +22,7 @@ extension LookupFailure {
             case .connectTimeout: ("connecting takes too long", true, true)
             case .firstByteTimeout: ("it does not answer in time", true, false)
             case .stalled: ("its answer stopped arriving", true, false)
+            case .abandoned: ("its answer was not taken in time", true, false)
             case .closedEarly: ("it closed the connection early", false, false)
             case .tls: ("a trusted TLS connection cannot be made", false, true)
             case .protocolViolation: ("its answer is not proper HTTP", false, false)
@@ -46,6 +47,8 @@ struct FHIRRequester: Sendable {
     }
 
     let upstream: Upstream
+    /// The server that the look-up is about; no other one is asked.
+    let server: Backend
     let loop: EventLoop
     let deadline: ContinuousClock.Instant
 
@@ -62,8 +65,10 @@ struct FHIRRequester: Sendable {
         // Else a server may pass over a criterion that it does not know, and answer with every study it has.
         fields.append("Prefer", "handling=strict")
         if let etag { fields.append("If-None-Match", etag) }
+        guard mayAsk(url) else { throw LookupFailure(timedOut: false, detail: "it refers to another server") }
         do {
-            let response = try await upstream.get(UpstreamRequest(url: url, fields: fields), on: loop)
+            let request = UpstreamRequest(url: url, role: .directory, fields: fields)
+            let response = try await upstream.get(request, on: loop)
             defer { response.cancel() }
             let head = response.head
             if head.status == 200 {
@@ -81,6 +86,10 @@ struct FHIRRequester: Sendable {
             throw LookupFailure(timedOut: false, detail: "it cannot be asked")
         }
     }
+
+    /// Whether a URL, which may come from the server's own answers, belongs to the server itself and not to another
+    /// directory, which has other credentials.
+    func mayAsk(_ url: HTTPURL) -> Bool { upstream.backend(for: url, role: .directory)?.match == server.match }
 
     private func read(_ response: UpstreamResponse, limit: Int) async throws -> [UInt8] {
         var body: [UInt8] = []

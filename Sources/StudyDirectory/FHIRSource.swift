@@ -12,6 +12,7 @@ final class FHIRSource: StudySource {
     private let lookup: FHIRLookup
     private let limits: DirectoryLimits
     private let now: Clock
+    private let onChange: DirectoryChange
     private let state: Mutex<State>
 
     /// A record that is too old, and how to ask whether it still holds.
@@ -36,13 +37,14 @@ final class FHIRSource: StudySource {
 
     init(
         name: String, settings: SourceSettings, base: HTTPURL, lookup: FHIRLookup, limits: DirectoryLimits,
-        now: @escaping Clock
+        now: @escaping Clock, onChange: @escaping DirectoryChange
     ) {
         self.name = name
         self.base = base
         self.lookup = lookup
         self.limits = limits
         self.now = now
+        self.onChange = onChange
         state = Mutex(State(cache: RecordCache(settings: settings, limits: limits)))
     }
 
@@ -124,10 +126,19 @@ final class FHIRSource: StudySource {
     /// Remembers what a look-up brought and tells those who wait.
     private func land(_ study: UID, _ known: Known?, _ outcome: FHIRLookup.Outcome) {
         let now = now()
-        let (waiters, answer) = state.withLock { state in
+        let (waiters, answer, hasChanged) = state.withLock { state in
+            let before = state.cache.record(of: study)?.version ?? known?.record.version
             let answer = take(outcome, of: study, known, now: now, into: &state)
-            return (state.flights.removeValue(forKey: study) ?? [:], answer)
+            // A failure leaves the old record in its place.
+            let hasChanged =
+                switch outcome {
+                case .found(let record, _): before.map { $0 != record.version } ?? false
+                case .absent, .conflicting: before != nil
+                case .unchanged, .failed: false
+                }
+            return (state.flights.removeValue(forKey: study) ?? [:], answer, hasChanged)
         }
+        if hasChanged { onChange(StudyChange(study: study, source: name, isOfFiles: false)) }
         for waiter in waiters.values { waiter.resume(returning: answer) }
     }
 

@@ -8,13 +8,20 @@ final class FileSource: StudySource {
     let name: String
     private let index: FolderIndex<FileIndex>
 
-    init(path: String, workers: WorkerPool, limits: DirectoryLimits, now: @escaping Clock, log: @escaping DirectoryLog)
-    {
+    init(
+        path: String, workers: WorkerPool, limits: DirectoryLimits, now: @escaping Clock, log: @escaping DirectoryLog,
+        onChange: @escaping DirectoryChange
+    ) {
         let name = "files \(path)"
         let log: DirectoryLog = { log("\(name): \($0)") }
         self.name = name
-        index = FolderIndex(FileIndex(), interval: limits.scanInterval, workers: workers, now: now, log: log) {
-            (previous, isFirst) throws(SystemError) in
+        index = FolderIndex(
+            FileIndex(), interval: limits.scanInterval, workers: workers, now: now, log: log,
+            changed: { previous, next in
+                let changed = FolderScan.changedStudies(from: previous.versions, to: next.versions)
+                for study in changed { onChange(StudyChange(study: study, source: name, isOfFiles: false)) }
+            }
+        ) { (previous, isFirst) throws(SystemError) in
             let files = try FolderScan.files(in: path).filter(FileIndex.isWanted)
             let listing = isFirst ? files : FolderScan.settled(files, known: previous.file)
             return previous.updated(with: listing, in: path, log: log)
@@ -66,6 +73,8 @@ struct FileIndex: Sendable {
     private static let folderLimit: Int64 = 1 << 30
 
     var records: [StudyRecord] { studies.values.compactMap { try? $0.get() } }
+
+    var versions: [UID: String] { studies.compactMapValues { try? $0.get().version } }
 
     func answer(_ study: UID, source: String, isStale: Bool) -> SourceAnswer? {
         switch studies[study] {

@@ -20,14 +20,17 @@ final class FolderIndex<Content: Sendable>: Sendable {
     private let interval: Duration
     private let now: Clock
     private let log: DirectoryLog
+    private let changed: @Sendable (_ previous: Content, _ next: Content) -> Void
     private let scan: @Sendable (_ previous: Content, _ isFirst: Bool) throws(SystemError) -> Content
 
     /// - Parameters:
     ///   - interval: at least so long between two scans. A scan that takes long is repeated more rarely: scanning takes no more
     ///     than a twentieth of one worker's time.
+    ///   - changed: called on a worker after each scan but the first, when readers see the new content already.
     ///   - scan: makes the next content from the last one; blocking.
     init(
         _ content: Content, interval: Duration, workers: WorkerPool, now: @escaping Clock, log: @escaping DirectoryLog,
+        changed: @escaping @Sendable (_ previous: Content, _ next: Content) -> Void,
         scan: @escaping @Sendable (_ previous: Content, _ isFirst: Bool) throws(SystemError) -> Content
     ) {
         state = Mutex(State(content: content))
@@ -35,6 +38,7 @@ final class FolderIndex<Content: Sendable>: Sendable {
         self.workers = workers
         self.now = now
         self.log = log
+        self.changed = changed
         self.scan = scan
     }
 
@@ -83,13 +87,17 @@ final class FolderIndex<Content: Sendable>: Sendable {
         let result = Result { () throws(SystemError) in try scan(previous, isFirst) }
         let pause = max(interval, (ContinuousClock.now - began) * 20)
         let now = now()
+        // Only a scan changes the content, and it is still the only one.
+        if case .success(let content) = result {
+            state.withLock { $0.content = content }
+            if !isFirst { changed(previous, content) }
+        }
         let (waiters, news) = state.withLock { state in
             state.isScanning = false
             state.nextScan = now + pause
             let before = state.fault
             switch result {
-            case .success(let content):
-                state.content = content
+            case .success:
                 state.isFirst = false
                 state.fault = nil
             case .failure(let error):

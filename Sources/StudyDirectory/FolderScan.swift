@@ -1,15 +1,18 @@
 // The regular files under a folder, and what is in them. Blocking: for the worker pool only. Knows no formats.
 import CLinux
+import DICOM
 import EventLoop
 import Glibc
 
-/// A file as a scan saw it; another size or time means another content.
+/// A file as a scan saw it; another size, time or inode means another content: a file that was moved into the place of
+/// another may be as long and as old.
 struct FolderFile: Hashable, Sendable {
     /// From the folder, "a/b.dcm".
     let path: String
     let size: Int64
     /// Nanoseconds since 1970.
     let modified: Int64
+    let inode: UInt64
 }
 
 enum FolderScan {
@@ -51,7 +54,10 @@ enum FolderScan {
             case S_IFDIR where depth < depthLimit: folders.append(name)
             case S_IFREG:
                 let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-                files.append(FolderFile(path: prefix + name, size: Int64(status.st_size), modified: modified))
+                files.append(
+                    FolderFile(
+                        path: prefix + name, size: Int64(status.st_size), modified: modified,
+                        inode: UInt64(status.st_ino)))
             default: continue
             }
         }
@@ -71,6 +77,11 @@ enum FolderScan {
     ) throws {
         let descriptor = try system("open") { unsafe clinux_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0) }
         defer { close(descriptor) }
+        // It was one when it was listed; a FIFO or a device may have taken its place.
+        var status = stat()
+        // Written before it is read, or the call fails.
+        try system("fstat") { unsafe fstat(descriptor, &status) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(call: "open", code: EINVAL) }
         while true {
             var failure: SystemError?
             let piece = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
@@ -85,6 +96,11 @@ enum FolderScan {
             if piece.isEmpty { return }
             if try !take(piece) { return }
         }
+    }
+
+    /// The studies that were known and now have another version, or none.
+    static func changedStudies(from previous: [UID: String], to next: [UID: String]) -> [UID] {
+        previous.keys.filter { previous[$0] != next[$0] }.sorted()
     }
 
     /// The listing without what somebody may still be writing: a file that changed within the last second is left for the

@@ -48,6 +48,12 @@ struct RecordCache {
         return .stale(record, revalidation, age: age)
     }
 
+    /// The last record of a study, however old.
+    func record(of study: UID) -> StudyRecord? {
+        guard case .found(let record, _) = entries[study]?.content else { return nil }
+        return record
+    }
+
     mutating func store(_ content: Content, of study: UID, now: ContinuousClock.Instant) {
         uses += 1
         instanceCount -= entries[study]?.content.instanceCount ?? 0

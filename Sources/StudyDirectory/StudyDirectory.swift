@@ -14,10 +14,11 @@ package final class StudyDirectory: Sendable {
     /// - Parameters:
     ///   - now: the clock.
     ///   - log: takes a line for the operator.
+    ///   - onChange: told of each study that a source knew and now has another version of, or none.
     package init(
         sources: [SourceSettings], upstream: Upstream, loops: EventLoopGroup, workers: WorkerPool,
         limits: DirectoryLimits = DirectoryLimits(), now: @escaping Clock = { ContinuousClock.now },
-        log: @escaping DirectoryLog
+        log: @escaping DirectoryLog, onChange: @escaping DirectoryChange = { _ in }
     ) async {
         var made: [any StudySource] = []
         for settings in sources {
@@ -25,15 +26,21 @@ package final class StudyDirectory: Sendable {
             case .fhir(let url, let backend):
                 let name = "fhir \(backend.name)"
                 let lookup = FHIRLookup(
-                    base: url, upstream: upstream, workers: workers, limits: limits,
+                    base: url, server: backend, upstream: upstream, workers: workers, limits: limits,
                     log: { log("\(name): \($0)") })
                 made.append(
-                    FHIRSource(name: name, settings: settings, base: url, lookup: lookup, limits: limits, now: now))
+                    FHIRSource(
+                        name: name, settings: settings, base: url, lookup: lookup, limits: limits, now: now,
+                        onChange: onChange))
             case .files(let path):
-                made.append(FileSource(path: path, workers: workers, limits: limits, now: now, log: log))
+                made.append(
+                    FileSource(
+                        path: path, workers: workers, limits: limits, now: now, log: log, onChange: onChange))
             case .archive(let name, let path):
                 made.append(
-                    ArchiveSource(archive: name, path: path, workers: workers, limits: limits, now: now, log: log))
+                    ArchiveSource(
+                        archive: name, path: path, workers: workers, limits: limits, now: now, log: log,
+                        onChange: onChange))
             }
         }
         self.sources = made

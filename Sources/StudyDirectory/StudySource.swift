@@ -1,5 +1,5 @@
 // What every kind of source offers to the directory.
-import DICOM
+package import DICOM
 import EventLoop
 import FHIR
 
@@ -28,6 +28,19 @@ protocol StudySource: Sendable {
 
 /// Reads the time; tests pass a clock that they move themselves.
 package typealias Clock = @Sendable () -> ContinuousClock.Instant
+
+/// A study whose record is another than it was.
+package struct StudyChange: Sendable, Equatable {
+    package var study: UID
+    /// The source's name, as in ``Resolution/source``.
+    package var source: String
+    /// An archive's own files changed, so that its instances may hold other bytes under the same UIDs; else only what is
+    /// said of the study.
+    package var isOfFiles: Bool
+}
+
+/// Takes a change, on any thread, once look-ups find the new record.
+package typealias DirectoryChange = @Sendable (StudyChange) -> Void
 
 /// Takes a line for the log. Lines hold no patient names, no query values and no addresses.
 package typealias DirectoryLog = @Sendable (String) -> Void

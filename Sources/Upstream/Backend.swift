@@ -7,6 +7,8 @@ package struct Backend: Sendable {
     package var name: String
     /// Every URL at or under this one belongs to the backend.
     package var match: HTTPURL
+    /// What it is asked for. A URL may lie on a backend of each role; each has its own credentials.
+    package var role = Role.images
     /// Connections of the whole process, idle ones among them; at least 1.
     package var maxConnections = 16
     /// Requests that may wait for a connection; one more fails at once.
@@ -17,6 +19,9 @@ package struct Backend: Sendable {
     package var firstByteTimeout: Duration = .seconds(30)
     /// The longest silence within a body that somebody reads.
     package var stallTimeout: Duration = .seconds(15)
+    /// How long a body that nobody takes may hold its connection. No setting: who reads so slowly is not served by
+    /// waiting, and the others wait for the connection.
+    package var pauseTimeout: Duration = .seconds(60)
     package var credentials: Credentials = .none
     /// PEM; takes the place of the system's authorities.
     package var caFile: String?
@@ -30,6 +35,15 @@ package struct Backend: Sendable {
     package init(name: String, match: HTTPURL) {
         self.name = name
         self.match = match
+    }
+
+    /// What a backend is asked for. Whoever sends a request says for what, and reaches no backend of another role: an
+    /// address that comes with a study must not be contacted with the credentials that were meant for a directory.
+    package enum Role: Sendable, Hashable {
+        /// Images and what belongs to them.
+        case images
+        /// Which studies there are, and where.
+        case directory
     }
 
     /// How the gateway makes itself known. Files are read again when they change.

@@ -17,11 +17,10 @@ final class BackendPool: Sendable {
     init(_ backend: Backend, loops: [TransferLoop], workers: WorkerPool) {
         self.backend = backend
         credentials = BackendCredentials(backend.credentials, workers: workers)
-        let name = backend.name
         permits = ConnectionPermits(
             limit: backend.maxConnections, maxQueue: backend.maxQueue, loops: loops.count
         ) { index, done in
-            loops[index].closeIdleConnection(ofBackend: name, then: done)
+            loops[index].closeIdleConnection(of: backend, then: done)
         }
     }
 

@@ -56,10 +56,13 @@ struct ConnectionTable {
     /// Gives up one idle connection of a backend.
     ///
     /// - Returns: its descriptor, to be shut down.
-    mutating func giveUpIdleConnection(ofBackend name: String) -> Int32? {
+    mutating func giveUpIdleConnection(of backend: Backend) -> Int32? {
         guard
-            let descriptor = connections.first(where: { $0.value.use == .idle && $0.value.pool.backend.name == name })?
-                .key
+            let descriptor = connections.first(where: {
+                // Not by name: a directory may be called like a backend.
+                let owner = $0.value.pool.backend
+                return $0.value.use == .idle && owner.role == backend.role && owner.match == backend.match
+            })?.key
         else { return nil }
         connections[descriptor]?.use = .shutDown
         return descriptor

@@ -44,6 +44,8 @@ final class Transfer: @unchecked Sendable {
     private var waiter: CheckedContinuation<Void, Never>?
     private var timer: LoopTimer?
     private var lastByte: ContinuousClock.Instant
+    /// When somebody last took bytes, or the pause began; of no meaning unless paused.
+    private var lastTaken: ContinuousClock.Instant
 
     init(_ url: HTTPURL, of pool: BackendPool, on home: TransferLoop, reusesConnection: Bool) {
         self.url = url
@@ -51,6 +53,7 @@ final class Transfer: @unchecked Sendable {
         self.home = home
         self.reusesConnection = reusesConnection
         lastByte = home.loop.now
+        lastTaken = lastByte
     }
 
     // MARK: From libcurl (of which only `pause` may be called from here)
@@ -80,7 +83,7 @@ final class Transfer: @unchecked Sendable {
         self.head = head
         phase = .body
         lastByte = home.loop.now
-        watchForStall(after: pool.backend.stallTimeout)
+        watch(after: pool.backend.stallTimeout)
         wake()
     }
 
@@ -90,6 +93,7 @@ final class Transfer: @unchecked Sendable {
         expected = expected.map { max(0, $0 - bytes.count) }
         if body.count > Self.highWater, !isPaused {
             isPaused = true
+            lastTaken = lastByte
             home.pause(self)
         }
         wake()
@@ -115,18 +119,19 @@ final class Transfer: @unchecked Sendable {
         }
     }
 
-    private func watchForStall(after time: Duration) {
+    /// Looks after `time`, or sooner, whether the body stands still: by the backend's fault or by ours.
+    private func watch(after time: Duration) {
         timer?.cancel()
-        timer = home.loop.schedule(after: time) { [weak self] in
+        timer = home.loop.schedule(after: min(time, pool.backend.pauseTimeout)) { [weak self] in
             guard let self, case .body = phase else { return }
-            let limit = pool.backend.stallTimeout
-            let silence = ContinuousClock.now - lastByte
-            if isPaused {
-                watchForStall(after: limit)
-            } else if silence < limit {
-                watchForStall(after: limit - silence)
+            let idle = ContinuousClock.now - (isPaused ? lastTaken : lastByte)
+            let limit = isPaused ? pool.backend.pauseTimeout : pool.backend.stallTimeout
+            if idle < limit {
+                watch(after: min(limit - idle, pool.backend.stallTimeout))
+            } else if isPaused {
+                abort(.abandoned, "nobody took a byte of \(url.origin)'s answer for \(idle)")
             } else {
-                abort(.stalled, "no byte from \(url.origin) for \(silence)")
+                abort(.stalled, "no byte from \(url.origin) for \(idle)")
             }
         }
     }
@@ -175,6 +180,7 @@ final class Transfer: @unchecked Sendable {
         home.loop.assertOnLoop()
         while true {
             if let piece = body.takePiece() {
+                if isPaused { lastTaken = ContinuousClock.now }
                 resumeIfDrained()
                 return piece
             }

@@ -7,7 +7,7 @@ import HTTP
 
 /// One multi handle and its transfers.
 ///
-/// Unchecked because everything is touched on `loop` only, but for ``closeIdleConnection(ofBackend:then:)``, which hops.
+/// Unchecked because everything is touched on `loop` only, but for ``closeIdleConnection(of:then:)``, which hops.
 @safe final class TransferLoop: @unchecked Sendable {
     let loop: EventLoop
     private let multi: UnsafeMutableRawPointer
@@ -172,7 +172,7 @@ import HTTP
         // too many.
         transfer.reusesConnection = false
         if connections.idleCount(of: transfer.pool) > transfer.pool.permits.idleConnections(on: loop.index) {
-            shutDownIdleConnection(ofBackend: transfer.pool.backend.name)
+            shutDownIdleConnection(of: transfer.pool.backend)
         }
     }
 
@@ -183,15 +183,15 @@ import HTTP
     }
 
     /// Closes an idle connection whose place another loop has got; may be called from any thread.
-    func closeIdleConnection(ofBackend name: String, then done: @escaping @Sendable () -> Void) {
+    func closeIdleConnection(of backend: Backend, then done: @escaping @Sendable () -> Void) {
         loop.execute {
-            self.shutDownIdleConnection(ofBackend: name)
+            self.shutDownIdleConnection(of: backend)
             done()
         }
     }
 
-    private func shutDownIdleConnection(ofBackend name: String) {
-        guard let socket = connections.giveUpIdleConnection(ofBackend: name) else { return }
+    private func shutDownIdleConnection(of backend: Backend) {
+        guard let socket = connections.giveUpIdleConnection(of: backend) else { return }
         shutdown(socket, Int32(SHUT_RDWR))
     }
 }

@@ -29,8 +29,11 @@ package final class Upstream: Sendable {
         for home in homes { home.loop.execute { home.close() } }
     }
 
-    /// The backend whose `match` contains the URL, the longest one if several do; nil: it must not be contacted.
-    package func backend(for url: HTTPURL) -> Backend? { pool(for: url)?.backend }
+    /// The backend of that role whose `match` contains the URL, the longest one if several do; nil: it must not be
+    /// contacted.
+    package func backend(for url: HTTPURL, role: Backend.Role = .images) -> Backend? {
+        pool(for: url, role: role)?.backend
+    }
 
     /// Every configured backend.
     package var backends: [Backend] { pools.map { $0.backend } }
@@ -46,8 +49,9 @@ package final class Upstream: Sendable {
     /// - Throws: ``UpstreamError``; see its kinds.
     package func get(_ request: UpstreamRequest, on loop: EventLoop) async throws(UpstreamError) -> UpstreamResponse {
         loop.assertOnLoop()
-        guard let pool = pool(for: request.url) else {
-            throw UpstreamError(kind: .notAllowed, backend: "", detail: "no backend's match contains \(request.url)")
+        guard let pool = pool(for: request.url, role: request.role) else {
+            throw UpstreamError(
+                kind: .notAllowed, backend: "", detail: "no backend of \(request.role) contains \(request.url)")
         }
         pool.countRequest()
         var url = request.url
@@ -62,8 +66,8 @@ package final class Upstream: Sendable {
         throw pool.error(.redirectRefused, "more than \(Self.maxRedirects) redirects from \(request.url)")
     }
 
-    private func pool(for url: HTTPURL) -> BackendPool? {
-        pools.first { $0.backend.match.contains(url) }
+    private func pool(for url: HTTPURL, role: Backend.Role) -> BackendPool? {
+        pools.first { $0.backend.role == role && $0.backend.match.contains(url) }
     }
 
     /// Gets a permit and sends the request. All redirects of one request share the time to the final head.
@@ -110,7 +114,8 @@ package final class Upstream: Sendable {
     ) throws(UpstreamError) -> HTTPURL? {
         guard [301, 302, 303, 307, 308].contains(response.head.status), let location = response.head.fields["location"]
         else { return nil }
-        guard let target = response.url.resolving(location), self.pool(for: target) === pool else {
+        guard let target = response.url.resolving(location), self.pool(for: target, role: pool.backend.role) === pool
+        else {
             throw pool.error(.redirectRefused, "\(response.url) redirects to \(location)")
         }
         return target

@@ -12,6 +12,8 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case firstByteTimeout
         /// The body stood still while somebody wanted it.
         case stalled
+        /// The body waited for us, and nobody took a byte of it for too long.
+        case abandoned
         /// The connection ended before the body did.
         case closedEarly
         /// The handshake failed, or the certificate does not belong to the backend.
@@ -53,6 +55,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case .connectTimeout: "\(backend) could not be connected to within its connect time-out"
         case .firstByteTimeout: "\(backend) did not answer within its first-byte time-out"
         case .stalled: "\(backend) stopped sending for longer than its stall time-out"
+        case .abandoned: "\(backend)'s answer was not taken in time"
         case .closedEarly: "\(backend) closed the connection before its answer was complete"
         case .tls: "no trusted TLS connection to \(backend) could be made"
         case .protocolViolation: "\(backend) sent an answer that is not valid"
@@ -71,7 +74,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
     package var status: Int {
         switch kind {
         case .connectTimeout, .firstByteTimeout, .stalled: 504
-        case .queueFull, .queueTimeout, .cancelled: 503
+        case .queueFull, .queueTimeout, .abandoned, .cancelled: 503
         case .notAllowed, .resolve, .connect, .closedEarly, .tls, .protocolViolation, .redirectRefused, .headTooLarge,
             .credentials:
             502

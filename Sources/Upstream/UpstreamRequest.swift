@@ -4,14 +4,20 @@ package import HTTP
 /// A GET to a backend.
 package struct UpstreamRequest: Sendable {
     package var url: HTTPURL
+    /// For what it is sent: only backends of this role are asked.
+    package var role: Backend.Role
     /// What to send beside the fields that belong to the connection and the credentials: those (Host, Connection,
     /// Authorization, Cookie and their like) are left out wherever they come from.
     package var fields: HTTPFields
     /// Sent only when the backend's credentials are `.client`.
     package var clientAuthorization: String?
 
-    package init(url: HTTPURL, fields: HTTPFields = HTTPFields(), clientAuthorization: String? = nil) {
+    package init(
+        url: HTTPURL, role: Backend.Role = .images, fields: HTTPFields = HTTPFields(),
+        clientAuthorization: String? = nil
+    ) {
         self.url = url
+        self.role = role
         self.fields = fields
         self.clientAuthorization = clientAuthorization
     }

@@ -29,7 +29,7 @@ package final class UpstreamResponse: @unchecked Sendable {
     /// At most about 768 KiB are buffered: the backend can send no more until they are taken. One task at a time may wait.
     ///
     /// - Throws: ``UpstreamError``: `.closedEarly` when the body is shorter than its framing says, `.stalled`,
-    ///   `.protocolViolation`, or `.cancelled` when the task was cancelled. What came before is handed out first.
+    ///   `.abandoned`, `.protocolViolation`, or `.cancelled` when the task was cancelled. What came before is handed out first.
     package func next() async throws(UpstreamError) -> [UInt8]? { try await transfer.next() }
 
     /// Body bytes in memory that were not taken yet.

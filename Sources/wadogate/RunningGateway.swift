@@ -56,8 +56,12 @@ final class RunningGateway: Sendable {
         self.cache = cache
         let upstream = try Self.upstream(configuration, loops: loops, workers: workers)
         let directory = await StudyDirectory(
-            sources: configuration.sources, upstream: upstream, loops: loops, workers: workers
-        ) { log.write(.info, "directory", [("note", .text($0))]) }
+            sources: configuration.sources, upstream: upstream, loops: loops, workers: workers,
+            log: { log.write(.info, "directory", [("note", .text($0))]) },
+            onChange: { change in
+                // What was stored of the study may be bytes that the archive no longer holds.
+                if change.isOfFiles { Self.purge(change, from: cache, on: loops.loops[0], log: log) }
+            })
         self.directory = directory
 
         var settings = configuration.gateway
@@ -102,6 +106,18 @@ final class RunningGateway: Sendable {
     }
 
     // MARK: Parts
+
+    private static func purge(_ change: StudyChange, from cache: DiskCache, on loop: EventLoop, log: Log) {
+        loop.spawn {
+            let freed = await cache.purge(study: change.study, series: nil)
+            log.write(
+                .info, "directory",
+                [
+                    ("note", .text("\(change.source): files of study \(change.study) changed, purged from the cache")),
+                    ("bytes", .integer(freed)),
+                ])
+        }
+    }
 
     private static func actions(_ gateway: Gateway, _ cache: DiskCache) -> AdminActions {
         AdminActions(
@@ -151,7 +167,11 @@ final class RunningGateway: Sendable {
         _ configuration: Configuration, loops: EventLoopGroup, workers: WorkerPool
     ) throws(StartError) -> Upstream {
         var backends = configuration.backends
-        for case .fhir(_, let backend) in configuration.sources.map(\.kind) { backends.append(backend) }
+        for case .fhir(_, var backend) in configuration.sources.map(\.kind) {
+            // Asked by the study directory only: an endpoint's address on a FHIR server is no image backend.
+            backend.role = .directory
+            backends.append(backend)
+        }
         do {
             return try Upstream(loops: loops, workers: workers, backends: backends)
         } catch {

@@ -86,6 +86,34 @@ import Testing
         #expect(try file(bed, "1.1.2") == nil)
     }
 
+    /// What the cache holds of a study was made of its files: it must hear of each of these.
+    @Test(arguments: ["replaced", "as long and as old", "added", "removed", "all removed"])
+    func tellsOfAStudyWhoseFilesChanged(how: String) async throws {
+        let folder = try TemporaryFolder()
+        try folder.write("one", part10(instance: "1.1.1"))
+        try folder.write("two", part10(instance: "1.1.2"))
+        try folder.write("else", part10(study: "1.9", instance: "1.9.1"))
+        let bed = try await Bed([.archive(name: "disk", path: folder.path)])
+        await bed.directory.refresh()
+        #expect(bed.changes.isEmpty)
+        let before = try await bed.record().version
+        switch how {
+        case "replaced": try folder.write("one", part10(instance: "1.1.1", rows: 8))
+        case "as long and as old": try folder.replaceKeepingTimes("one", part10(instance: "1.1.1"))
+        case "added": try folder.write("three", part10(instance: "1.1.3"))
+        case "removed": folder.remove("two")
+        default:
+            folder.remove("one")
+            folder.remove("two")
+        }
+        await bed.directory.refresh()
+        #expect(bed.changes == ["\(studyUID) archive disk"])
+        #expect(bed.changesOfFiles == 1)
+        #expect((try? await bed.record().version) != before)
+        await bed.directory.refresh()
+        #expect(bed.changes.count == 1)
+    }
+
     @Test func takesTheNewerOfTwoFilesOfOneInstance() async throws {
         let folder = try TemporaryFolder()
         try folder.write("a-new", part10(instance: "1.1.1"), secondsAgo: 10)

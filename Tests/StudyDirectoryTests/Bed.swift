@@ -34,6 +34,7 @@ final class Bed: Sendable {
     private final class Shared: Sendable {
         let clock = Mutex(ContinuousClock.now)
         let lines = Mutex<[String]>([])
+        let changes = Mutex<[StudyChange]>([])
     }
 
     private let shared: Shared
@@ -56,16 +57,23 @@ final class Bed: Sendable {
         directory = await StudyDirectory(
             sources: settings, upstream: try Upstream(loops: loops, workers: workers, backends: own + backends),
             loops: loops, workers: workers, limits: limits, now: { shared.clock.withLock { $0 } },
-            log: { line in shared.lines.withLock { $0.append(line) } })
+            log: { line in shared.lines.withLock { $0.append(line) } },
+            onChange: { change in shared.changes.withLock { $0.append(change) } })
     }
 
     /// A FHIR source before a scripted server.
     static func fhir(_ server: ScriptedServer, name: String = "hospital") throws -> SourceSettings.Kind {
         let url = try #require(HTTPURL("http://127.0.0.1:\(server.port)/fhir"))
-        return .fhir(url: url, backend: Backend(name: name, match: url))
+        var backend = Backend(name: name, match: url)
+        backend.role = .directory
+        return .fhir(url: url, backend: backend)
     }
 
     var log: [String] { shared.lines.withLock { $0 } }
+
+    /// "STUDY source" for each change of which the directory told.
+    var changes: [String] { shared.changes.withLock { $0.map { "\($0.study) \($0.source)" } } }
+    var changesOfFiles: Int { shared.changes.withLock { $0.count(where: \.isOfFiles) } }
 
     func advance(by duration: Duration) { shared.clock.withLock { $0 += duration } }
 
@@ -120,6 +128,16 @@ final class TemporaryFolder: Sendable {
         try #require(unsafe futimens(descriptor, times) == 0)
         close(descriptor)
         try #require(unsafe rename(temporary, "\(path)/\(name)") == 0)
+    }
+
+    /// Puts another file in the place of one, with its times.
+    func replaceKeepingTimes(_ name: String, _ bytes: [UInt8]) throws {
+        var status = stat()
+        try #require(unsafe stat("\(path)/\(name)", &status) == 0)
+        try write(".other", bytes)
+        let times = [status.st_atim, status.st_mtim]
+        try #require(unsafe utimensat(AT_FDCWD, "\(path)/.other", times, 0) == 0)
+        try #require(unsafe rename("\(path)/.other", "\(path)/\(name)") == 0)
     }
 
     func write(_ name: String, _ text: String, secondsAgo: Int = 60) throws {

@@ -120,7 +120,7 @@ import Upstream
         #expect(record.series.first?.endpoints.map(\.address) == ["http://b.example", "", "http://a.example"])
         #expect(server.targets.filter { $0 == "/fhir/Endpoint/a" }.count == 1)
         #expect(bed.log.contains("fhir hospital: study \(studyUID): Endpoint/gone does not exist"))
-        #expect(bed.log.contains { $0.hasSuffix("an endpoint lies outside of the configured backends") })
+        #expect(bed.log.contains { $0.hasSuffix("an endpoint lies on another server, which is not asked") })
         #expect(!bed.log.contains { $0.contains("evil") })
     }
 
@@ -137,13 +137,30 @@ import Upstream
         #expect(endpoints.count { $0.status == .active } == 64)
     }
 
-    @Test func readsAnEndpointFromAnotherConfiguredServer() async throws {
+    /// Each server has its own credentials, and a reference is data: it must not choose whose are sent where.
+    @Test(arguments: [Backend.Role.images, .directory]) func asksNoOtherServerForAnEndpoint(
+        role: Backend.Role
+    ) async throws {
         let other = try ScriptedServer { _ in .json(endpoint("x", address: "http://x.example")) }
         let reference = "http://127.0.0.1:\(other.port)/r4/Endpoint/x"
         let server = try ScriptedServer { _ in .json(bundle(study(endpoints: [reference]))) }
-        let match = try #require(HTTPURL("http://127.0.0.1:\(other.port)/r4"))
-        let bed = try await Bed([Bed.fhir(server)], backends: [Backend(name: "other", match: match)])
-        #expect(try await bed.record().endpoints.map(\.address) == ["http://x.example"])
+        var backend = Backend(name: "other", match: try #require(HTTPURL("http://127.0.0.1:\(other.port)/r4")))
+        backend.role = role
+        let bed = try await Bed([Bed.fhir(server)], backends: [backend])
+        #expect(try await bed.record().endpoints.map(\.status) == [.unresolved])
+        #expect(other.questions.isEmpty)
+    }
+
+    /// The other server's base lies under this one's.
+    @Test func asksNoServerWithinItselfForAnEndpoint() async throws {
+        let server = try ScriptedServer { _ in .json(bundle(study(endpoints: ["inner/Endpoint/x"]))) }
+        let base = "http://127.0.0.1:\(server.port)/fhir"
+        server.answer { _ in .json(bundle(study(endpoints: [base + "/inner/Endpoint/x"]))) }
+        var inner = Backend(name: "inner", match: try #require(HTTPURL(base + "/inner")))
+        inner.role = .directory
+        let bed = try await Bed([Bed.fhir(server)], backends: [inner])
+        #expect(try await bed.record().endpoints.map(\.status) == [.unresolved])
+        #expect(!server.targets.contains { $0.contains("inner") })
     }
 
     @Test func treatsAnEndpointThatCannotBeAskedForAsAFailure() async throws {

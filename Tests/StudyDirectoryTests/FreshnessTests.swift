@@ -46,6 +46,27 @@ import Upstream
         #expect(record.version == "ImagingStudy/s@2@")
     }
 
+    @Test func tellsOfARecordThatIsAnother() async throws {
+        let server = try ScriptedServer { _ in .json(bundle(study())) }
+        let bed = try await Bed([Bed.fhir(server)])
+        _ = try await bed.record()
+        bed.advance(by: .seconds(301))
+        _ = try await bed.record()
+        #expect(bed.changes.isEmpty)
+        server.answer { _ in .json(bundle(study(version: "2"))) }
+        bed.advance(by: .seconds(301))
+        _ = try await bed.record()
+        #expect(bed.changes == ["\(studyUID) fhir hospital"])
+        server.answer { _ in .status(503) }
+        bed.advance(by: .seconds(301))
+        _ = try await bed.record()
+        #expect(bed.changes.count == 1)
+        server.answer { question in question.target.contains("?") ? .json(bundle()) : .status(410) }
+        #expect(await bed.failure() == .notFound)
+        #expect(bed.changes.count == 2)
+        #expect(bed.changesOfFiles == 0)
+    }
+
     @Test func searchesAgainWhenTheResourceIsGone() async throws {
         let server = try ScriptedServer { _ in .json(bundle(study())) }
         let bed = try await Bed([Bed.fhir(server)])

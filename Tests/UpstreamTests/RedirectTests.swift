@@ -73,6 +73,20 @@ import Upstream
         #expect(try await bed.failure("/again") == .redirectRefused)
     }
 
+    @Test func redirectOntoABackendOfAnotherRoleIsRefused() async throws {
+        let origin = try Self.origin { $0 == "/images/from" ? "/fhir/to" : nil }
+        let base = "http://127.0.0.1:\(origin.port)"
+        var directory = Backend(name: "fhir", match: try Bed.url(base + "/fhir"))
+        directory.role = .directory
+        let bed = try Bed(backends: [Backend(name: "pacs", match: try Bed.url(base + "/images")), directory])
+        await #expect {
+            _ = try await bed.run { loop in
+                try await bed.upstream.get(UpstreamRequest(url: try Bed.url(base + "/images/from")), on: loop).head
+            }
+        } throws: { ($0 as? UpstreamError)?.kind == .redirectRefused }
+        origin.stop()
+    }
+
     @Test func redirectIntoAnotherBackendIsRefused() async throws {
         let origin = try Self.origin { $0 == "/from" ? "/inner/to" : nil }
         let base = "http://127.0.0.1:\(origin.port)"

@@ -116,6 +116,36 @@ final class TemporaryFile: Sendable {
         } throws: { ($0 as? UpstreamError)?.kind == .notAllowed }
     }
 
+    /// An address that comes with a study must not be contacted with the credentials for the FHIR server.
+    @Test func aRequestReachesBackendsOfItsRoleOnly() async throws {
+        let url = try Bed.url("http://127.0.0.1:1/fhir")
+        var directory = Backend(name: "fhir", match: url)
+        directory.role = .directory
+        let bed = try Bed(backends: [directory])
+        let binary = url.appending(path: "Binary/7")
+        #expect(bed.upstream.backend(for: binary) == nil)
+        #expect(bed.upstream.backend(for: binary, role: .directory)?.name == "fhir")
+        await #expect {
+            _ = try await bed.run { try await bed.upstream.get(UpstreamRequest(url: binary), on: $0).head }
+        } throws: { ($0 as? UpstreamError)?.kind == .notAllowed }
+    }
+
+    @Test func eachRoleOfOneURLHasItsOwnPool() async throws {
+        let origin = try Origin { try $0.answerAll("HTTP/1.1 204 No Content\r\n\r\n") }
+        let url = try Bed.url("http://127.0.0.1:\(origin.port)/")
+        var directory = Backend(name: "fhir", match: url)
+        directory.role = .directory
+        let bed = try Bed(backends: [Backend(name: "pacs", match: url), directory])
+        for role in [Backend.Role.images, .directory] {
+            let name = try await bed.run { loop in
+                try await bed.upstream.get(UpstreamRequest(url: url, role: role), on: loop).backend.name
+            }
+            #expect(name == (role == .images ? "pacs" : "fhir"))
+        }
+        #expect(bed.upstream.counters.map(\.counters.requests) == [1, 1])
+        origin.stop()
+    }
+
     @Test func longestMatchWins() throws {
         let names = ["http://a/": "all", "http://a/x/y": "deep", "http://a/x": "x"]
         let bed = try Bed(backends: try names.map { Backend(name: $0.value, match: try Bed.url($0.key)) })

@@ -84,6 +84,53 @@ import Testing
         #expect(got == size)
     }
 
+    private static let tooMuch = 16 << 20
+
+    /// Sends more than the buffers hold, as fast as it is taken.
+    private static func generousOrigin() throws -> Origin {
+        try Origin { conversation in
+            _ = conversation.readHead()
+            try conversation.send("HTTP/1.1 200 OK\r\nContent-Length: \(tooMuch)\r\n\r\n")
+            try conversation.send([UInt8](repeating: 7, count: tooMuch))
+            conversation.waitForClose()
+        }
+    }
+
+    @Test func bodyThatNobodyTakesGivesItsConnectionUp() async throws {
+        let bed = try Bed(Self.generousOrigin()) {
+            $0.maxConnections = 1
+            $0.pauseTimeout = .milliseconds(100)
+        }
+        try await bed.run { loop in
+            let idle = try await bed.upstream.get(try bed.request(), on: loop)
+            // It waits for the only connection, which comes free by nothing else.
+            let next = try await bed.upstream.get(try bed.request(), on: loop)
+            #expect(next.head.status == 200)
+            next.cancel()
+            var size = 0
+            await #expect {
+                while let piece = try await idle.next() { size += piece.count }
+            } throws: { ($0 as? UpstreamError)?.kind == .abandoned }
+            #expect(size > Transfer.highWater && size <= 768 << 10)
+        }
+        #expect(bed.counters.failures == [.abandoned: 1])
+    }
+
+    /// Each piece is taken before the time is over, and the buffer stays too full for more to be asked for.
+    @Test func whoeverTakesSlowlyKeepsTheConnection() async throws {
+        let bed = try Bed(Self.generousOrigin()) { $0.pauseTimeout = .milliseconds(1500) }
+        let got = try await bed.run { loop in
+            let response = try await bed.upstream.get(try bed.request(), on: loop)
+            var got = 0
+            for _ in 0..<3 {
+                await loop.pass(.milliseconds(900))
+                got += try await response.next()?.count ?? 0
+            }
+            return got + (try await response.wholeBody().count)
+        }
+        #expect(got == Self.tooMuch)
+    }
+
     @Test func hostThatTakesNoConnectionIsAConnectTimeout() async throws {
         let full = try FullListener()
         let url = try Bed.url("http://127.0.0.1:\(full.port)/")
