@@ -178,7 +178,7 @@ extension Gateway {
         (description.mediaType, description.transferSyntax) = (mediaType, transferSyntax)
         let filler = DerivedFiller(
             writer: writer, derivation: derivation, description: description, target: target, instance: instance,
-            workers: workers)
+            workers: derivers)
         runFill(on: context.exchange.loop) { await filler.run() }
     }
 

@@ -17,6 +17,9 @@ package final class Gateway: RequestHandler {
     let directory: StudyDirectory
     let cache: DiskCache
     let workers: WorkerPool
+    /// Threads of their own for what is made from stored instances: such a thread waits for the cache to take its pieces, and
+    /// the cache may need a worker for that.
+    let derivers: WorkerPool
     let grammar: WADOGrammar
     let bulkTokens: BulkTokens
     let tokens: BearerTokens?
@@ -36,6 +39,7 @@ package final class Gateway: RequestHandler {
         self.directory = directory
         self.cache = cache
         self.workers = workers
+        derivers = WorkerPool(threads: 4)
         self.log = log
         grammar = WADOGrammar(dicomWebRoot: settings.dicomWebRoot, wadoURIPath: settings.wadoURIPath)
         bulkTokens = BulkTokens(secret: settings.secret)

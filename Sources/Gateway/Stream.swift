@@ -277,13 +277,21 @@ extension Gateway {
         try await sink.sendBulk(parts, backend: backend.name, representation: request.representation)
     }
 
+    /// A list of frames costs memory before the first is sent.
+    private static let mostFramesAtOnce = 100_000
+
     /// Pixel Data is a part for each frame (PS3.18 §10.4.1.1.6), wherever the frames come from.
     private func deliverAllFrames(
         of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
         let frames = try await facts(of: target, located, context).numberOfFrames
+        guard frames <= Self.mostFramesAtOnce else {
+            throw Problem(
+                status: 413,
+                "The instance has \(frames) frames, more than are delivered at once. Ask for them by frames/1,2,… .")
+        }
         var all = request
-        all.resource = .frames(Array(1...max(1, min(frames, 1_000_000))))
+        all.resource = .frames(Array(1...max(1, frames)))
         guard let objects = all.objects else { throw .unproven }
         try await deliver(objects, of: target, located, all, context)
     }
