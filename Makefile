@@ -24,10 +24,11 @@ build:
 
 test: test-swift test-end-to-end
 
-# The unit tests' servers and timers want the cores to themselves, so the two kinds run one after the other.
+# The unit tests' servers and timers want the cores to themselves, so the two kinds run one after the other. Several tests
+# at once would hold all of Swift's few threads in their blocking clients, and a test that needs one more would wait for them.
 test-swift:
 	@Scripts/install build
-	$(SWIFT) test --disable-xctest $(FLAGS)
+	$(SWIFT) test --disable-xctest --no-parallel $(FLAGS)
 
 test-end-to-end: build
 	@Scripts/install test
