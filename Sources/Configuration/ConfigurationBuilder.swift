@@ -87,8 +87,11 @@ struct ConfigurationBuilder {
             id: "default_endpoint", connectionTypes: [ConnectionType(code: type)], address: address.description)
     }
 
-    private func abilities(_ section: String) -> Set<RenderingAbility> {
-        Set(RenderingAbility.allCases.filter { values.flag("\(section).\($0.rawValue)") == true })
+    /// What is said of a backend, yes or no; what is not said is found out.
+    private func abilities(_ section: String) -> [Ability: Bool] {
+        var said: [Ability: Bool] = [:]
+        for ability in Ability.allCases { said[ability] = values.flag("\(section).\(ability.rawValue)") }
+        return said
     }
 
     private func server() -> HTTPServerSettings {

@@ -119,16 +119,26 @@ extension SettingsTable {
         .section(
             "backends[].abilities", .optional,
             """
-            What a WADO-URI backend is known to honour. Some ignore a parameter and answer with another picture, so that only \
-            what stands here is relied upon.
+            What a backend can do, where you know it. All else is found out: a resource that it refuses (404, 405, 501) is not \
+            asked again for ten minutes, and a parameter of pictures, which some backends ignore silently, is sent only once \
+            a probe has shown that it works.
             """),
-        .optional("backends[].abilities.viewport", .flag, example: "yes", "rows and columns."),
-        .optional("backends[].abilities.region", .flag, example: "no", "region."),
-        .optional("backends[].abilities.window", .flag, example: "yes", "windowCenter and windowWidth."),
-        .optional("backends[].abilities.quality", .flag, example: "yes", "imageQuality."),
+        .optional("backends[].abilities.metadata", .flag, example: "no", "Metadata by WADO-RS."),
+        .optional("backends[].abilities.frames", .flag, example: "no", "Frames by WADO-RS."),
+        .optional("backends[].abilities.bulkdata", .flag, example: "no", "Bulk data by WADO-RS."),
+        .optional("backends[].abilities.rendered", .flag, example: "no", "Pictures."),
+        .optional("backends[].abilities.thumbnail", .flag, example: "no", "Thumbnails by WADO-RS."),
+        .optional("backends[].abilities.viewport", .flag, example: "yes", "A size: viewport; rows and columns."),
+        .optional("backends[].abilities.region", .flag, example: "no", "A part of the image: viewport; region."),
+        .optional("backends[].abilities.flip", .flag, example: "no", "viewport with a negative width or height."),
+        .optional("backends[].abilities.window", .flag, example: "yes", "window; windowCenter and windowWidth."),
+        .optional("backends[].abilities.sigmoid", .flag, example: "no", "window with the function sigmoid."),
+        .optional("backends[].abilities.quality", .flag, example: "yes", "quality; imageQuality."),
         .optional("backends[].abilities.annotation", .flag, example: "no", "annotation."),
-        .optional("backends[].abilities.presentation", .flag, example: "no", "presentationUID."),
-        .optional("backends[].abilities.frame_number", .flag, example: "no", "frameNumber."),
+        .optional("backends[].abilities.icc_profile", .flag, example: "no", "iccprofile."),
+        .optional("backends[].abilities.presentation", .flag, example: "no", "presentationUID. Never probed."),
+        .optional("backends[].abilities.charset", .flag, example: "no", "charset of texts. Never probed."),
+        .optional("backends[].abilities.frame_number", .flag, example: "no", "frameNumber of WADO-URI."),
     ]
 
     /// What every server that the gateway asks has in common.

@@ -97,14 +97,34 @@ final class Filler: @unchecked Sendable {
             }
             return BackendRequest(url: reference.url, accept: "*/*", answer: .payload)
         }
-        do {
-            return try BackendRequest(
-                for: object, of: target, rendering: rendering, from: candidate.type, base: base,
-                abilities: gateway.settings.abilities[backend.name] ?? [],
-                facts: object.isPicture ? await gateway.cachedFacts(of: target) : nil)
-        } catch {
-            throw Problem(error)
+        let archive = AbilityBook.Archive(backend: backend.name, type: candidate.type)
+        let facts = object.isPicture ? await gateway.cachedFacts(of: target) : nil
+        func request(by abilities: Abilities) throws(Problem) -> BackendRequest {
+            do {
+                return try BackendRequest(
+                    for: object, of: target, rendering: rendering, from: candidate.type, base: base,
+                    abilities: abilities, facts: facts)
+            } catch {
+                throw Problem(error)
+            }
         }
+        var known = gateway.abilityBook.known(of: archive, at: loop.now)
+        let first = try request(by: known)
+        let unknown = known.unknown(of: first.needs.union(first.wants))
+        guard !unknown.isEmpty || !known.lacking(of: first.needs).isEmpty else { return first }
+        if known.lacking(of: first.needs).isEmpty {
+            known = await gateway.prove(
+                unknown, of: archive, base: base, with: target, facts: facts, on: loop,
+                clientAuthorization: clientAuthorization)
+        }
+        let second = try request(by: known)
+        let missing = second.needs.filter { known.has($0) != true }
+        guard missing.isEmpty else {
+            throw Problem(
+                BackendRequest.refusal(
+                    lacking: Ability.allCases.filter(missing.contains), type: candidate.type))
+        }
+        return second
     }
 
     private func fill(fromArchive archive: String) async throws(Problem) {

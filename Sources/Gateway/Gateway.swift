@@ -27,6 +27,7 @@ package final class Gateway: RequestHandler {
     let trustedProxies: [AddressBlock]
     /// Whether any backend gets the clients' own credentials.
     let hasClientCredentials: Bool
+    let abilityBook: AbilityBook
     let runningFills = RunningFills()
     private let log: @Sendable (RequestLogEntry) -> Void
 
@@ -39,6 +40,7 @@ package final class Gateway: RequestHandler {
         self.directory = directory
         self.cache = cache
         self.workers = workers
+        abilityBook = AbilityBook(configured: settings.abilities)
         derivers = WorkerPool(threads: 4)
         self.log = log
         grammar = WADOGrammar(dicomWebRoot: settings.dicomWebRoot, wadoURIPath: settings.wadoURIPath)

@@ -18,8 +18,8 @@ package struct GatewaySettings: Sendable {
     package var access = Access.anonymous
     /// For studies whose record names no endpoint at all.
     package var defaultEndpoint: Endpoint?
-    /// By backend name: which parameters a WADO-URI backend is known to honour.
-    package var abilities: [String: Set<RenderingAbility>] = [:]
+    /// By backend name: what the operator says that a backend can and cannot do.
+    package var abilities: [String: [Ability: Bool]] = [:]
     /// 32 random bytes that survive a restart: boundaries and bulk data tokens are made with them.
     package var secret: [UInt8] = []
 

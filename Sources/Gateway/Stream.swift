@@ -237,7 +237,10 @@ extension Gateway {
         }
         let word = if case .thumbnail = request.resource { "thumbnail" } else { "rendered" }
         let query: String?
-        do { query = try request.rendering.wadoRSQuery(rows: nil, columns: nil) } catch { throw Problem(error) }
+        do {
+            let items = try request.rendering.wadoRSQuery(rows: nil, columns: nil).items
+            query = items.isEmpty ? nil : items
+        } catch { throw Problem(error) }
         let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/\(word)"
         let asked = types.first.map { $0.hasSuffix("/*") ? "image/jpeg" : $0 } ?? "image/jpeg"
         let (response, backend, _) = try await collection(

@@ -38,6 +38,10 @@ package struct BackendRequest: Sendable, Hashable {
     package var url: HTTPURL
     package var accept: String
     package var answer: Answer
+    /// Without these another picture than the one asked for would come: each must be known before the request is sent.
+    package var needs: Set<Ability> = []
+    /// With these the picture would be a better one; the request uses those that are known.
+    package var wants: Set<Ability> = []
 
     package init(url: HTTPURL, accept: String, answer: Answer) {
         self.url = url
@@ -51,16 +55,18 @@ extension BackendRequest {
     ///
     /// - Parameters:
     ///   - base: the endpoint's normalised base.
-    ///   - abilities: what a WADO-URI backend is known to honour.
+    ///   - abilities: what the archive is known to be able to do; without the ability of thumbnails a WADO-RS archive is asked
+    ///     for a small rendered picture.
     ///   - facts: the instance's size and frames, where they are needed and known.
     /// - Throws: ``WADOError`` 501 for what this endpoint cannot be asked; 404 for a frame that does not exist.
     package init(
         for object: ObjectClass, of target: InstanceTarget, rendering: RenderingParameters, from type: ConnectionType,
-        base: HTTPURL, abilities: Set<RenderingAbility>, facts: InstanceFacts?
+        base: HTTPURL, abilities: Abilities, facts: InstanceFacts?
     ) throws(WADOError) {
         switch type {
         case .wadoRS:
-            try self.init(restful: object, of: target, rendering: rendering, base: base, facts: facts)
+            try self.init(
+                restful: object, of: target, rendering: rendering, base: base, abilities: abilities, facts: facts)
         case .wadoURI:
             try self.init(
                 uri: object, of: target, rendering: rendering, base: base, abilities: abilities, facts: facts)
@@ -73,14 +79,27 @@ extension BackendRequest {
 
     private init(
         restful object: ObjectClass, of target: InstanceTarget, rendering: RenderingParameters, base: HTTPURL,
-        facts: InstanceFacts?
+        abilities: Abilities, facts: InstanceFacts?
     ) throws(WADOError) {
-        var query: String?
-        if case .rendered = object { query = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns) }
-        if case .thumbnail = object { query = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns) }
+        var object = object
+        var rendering = rendering
+        var wants: Set<Ability> = []
+        if case .thumbnail(let frame, _, let type) = object, abilities.has(.thumbnail) == false {
+            object = .rendered(frame: frame, parameters: "", type: type)
+            wants = rendering.shrink(for: abilities)
+        }
+        var asked: RenderingQuery?
+        switch object {
+        case .rendered, .thumbnail: asked = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns)
+        default: break
+        }
         self.init(
-            url: base.appending(path: target.path + Self.tail(of: object), query: query),
+            url: base.appending(
+                path: target.path + Self.tail(of: object), query: asked.flatMap { $0.items.isEmpty ? nil : $0.items }),
             accept: Self.accept(for: object), answer: Self.answer(to: object))
+        (needs, self.wants) = (asked?.needs ?? [], wants)
+        // A thumbnail's size is a wish (PS3.18 §10.4.1.1.4), and an archive that has thumbnails knows it.
+        if case .thumbnail = object { needs.remove(.viewport) }
     }
 
     /// The path behind the instance's.
@@ -134,10 +153,11 @@ extension BackendRequest {
 
     private init(
         uri object: ObjectClass, of target: InstanceTarget, rendering: RenderingParameters, base: HTTPURL,
-        abilities: Set<RenderingAbility>, facts: InstanceFacts?
+        abilities: Abilities, facts: InstanceFacts?
     ) throws(WADOError) {
         let names = "studyUID=\(target.study)&seriesUID=\(target.series)&objectUID=\(target.instance)"
         var query = "requestType=WADO&\(names)"
+        var wants: Set<Ability> = []
         switch object {
         case .instance(let syntax):
             // A raw slash: Orthanc answers 400 to "application%2Fdicom". Without transferSyntax the archive sends what it
@@ -145,11 +165,16 @@ extension BackendRequest {
             query += "&contentType=application/dicom"
             if syntax != ObjectClass.stored { query += "&transferSyntax=\(syntax)" }
             self.init(url: base.merging(query: query), accept: "application/dicom", answer: .dataSet)
-        case .rendered(let frame, _, let type):
-            query += "&contentType=\(type)"
-            query += try Self.pictureQuery(frame: frame, rendering: rendering, abilities: abilities, facts: facts)
-            self.init(url: base.merging(query: query), accept: type, answer: .picture)
-        case .frame, .bulk, .metadata, .thumbnail, .frameIndex:
+        case .rendered(let frame, _, let type), .thumbnail(let frame, _, let type):
+            var rendering = rendering
+            if case .thumbnail = object { wants = rendering.shrink(for: abilities) }
+            let asked = try rendering.wadoURIQuery(rows: facts?.rows, columns: facts?.columns)
+            let number = try Self.frameNumber(frame, of: facts?.numberOfFrames ?? 1, abilities)
+            let items = [query, "contentType=\(type)", asked.items, number.items].filter { !$0.isEmpty }
+            self.init(url: base.merging(query: items.joined(separator: "&")), accept: type, answer: .picture)
+            needs = asked.needs.union(number.needs)
+            self.wants = wants.union(number.wants)
+        case .frame, .bulk, .metadata, .frameIndex:
             throw Self.refusal(of: object, by: .wadoURI) ?? WADOError(status: 501, message: "Not translated.")
         }
     }
@@ -158,44 +183,68 @@ extension BackendRequest {
     package static func refusal(of object: ObjectClass, by type: ConnectionType) -> WADOError? {
         switch (type, object) {
         case (_, .frameIndex): return WADOError(status: 501, message: "No archive has frame indexes.")
-        case (.wadoRS, _), (.wadoURI, .instance), (.wadoURI, .rendered), (.archive, .instance): return nil
+        case (.wadoRS, _), (.wadoURI, .instance), (.wadoURI, .rendered), (.wadoURI, .thumbnail), (.archive, .instance):
+            return nil
         case (.wadoURI, _):
             return WADOError(
                 status: 501,
-                message: "This series lies on an archive that speaks only WADO-URI, and \(object.word) requests are "
-                    + "not translated for such archives yet. Ask for the instance instead.")
+                message:
+                    "This series lies on an archive that speaks only WADO-URI, which has no such resource. Ask for the "
+                    + "instance instead.")
+        case (.archive, .rendered), (.archive, .thumbnail):
+            return WADOError(
+                status: 406,
+                message:
+                    "This series lies in a folder of DICOM files, and pictures are not made from those. Available: "
+                    + "application/dicom, its frames, bulk data and metadata.")
         case (.archive, _):
             return WADOError(
                 status: 501,
-                message: "The embedded archive delivers instances; \(object.word) requests are not answered from it "
-                    + "yet. Ask for the instance instead.")
+                message:
+                    "This series lies in a folder of DICOM files, which has no such resource. Ask for the instance "
+                    + "instead.")
         default:
             return WADOError(status: 501, message: "An endpoint of type \(type.code) cannot be asked for images.")
         }
     }
 
-    private static func pictureQuery(
-        frame: Int?, rendering: RenderingParameters, abilities: Set<RenderingAbility>, facts: InstanceFacts?
-    ) throws(WADOError) -> String {
-        let frames = facts?.numberOfFrames ?? 1
+    /// frameNumber is an error for an instance of one frame (PS3.18 §9.5.1.2.3). Of several, the picture of the whole
+    /// instance is its first frame's, and what an archive shows that does not know the parameter is its picture, too.
+    private static func frameNumber(
+        _ frame: Int?, of frames: Int, _ abilities: Abilities
+    ) throws(WADOError) -> (items: String, needs: Set<Ability>, wants: Set<Ability>) {
         if let frame, frame > frames {
             throw WADOError(status: 404, message: "Frame \(frame) does not exist: the instance has \(frames).")
         }
-        var (query, needs) = try rendering.wadoURIQuery(rows: facts?.rows, columns: facts?.columns)
-        if !query.isEmpty { query = "&" + query }
-        // frameNumber is an error for an instance of one frame (PS3.18 §9.5.1.2.3), and needed for any other.
-        if frames > 1 {
-            needs.insert(.frameNumber)
-            query += "&frameNumber=\(frame ?? 1)"
-        }
-        if let missing = needs.subtracting(abilities).min(by: { $0.rawValue < $1.rawValue }) {
-            throw WADOError(
-                status: 501,
-                message: "The archive of this series speaks only WADO-URI and is not known to honour "
-                    + "\"\(missing.rawValue)\"; another picture than the one asked for is never sent. If it does, say so "
-                    + "under abilities in its configuration.")
-        }
-        return query
+        guard frames > 1 else { return ("", [], []) }
+        if let frame { return ("frameNumber=\(frame)", [.frameNumber], []) }
+        return (abilities.has(.frameNumber) == true ? "frameNumber=1" : "", [], [.frameNumber])
+    }
+
+    /// Why an archive that lacks these is not asked for a picture.
+    package static func refusal(lacking: [Ability], type: ConnectionType) -> WADOError {
+        let names = lacking.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        let protocolName = type == .wadoURI ? "WADO-URI" : "WADO-RS"
+        return WADOError(
+            status: 501,
+            message:
+                "The \(protocolName) archive of this series is not known to honour \(names); another picture than the one "
+                + "asked for is never sent. If it does, say so under abilities in its configuration.")
+    }
+}
+
+extension RenderingParameters {
+    /// The edge of a thumbnail for which the client names no size, in pixels.
+    static let thumbnailEdge = 256
+
+    /// Makes a picture a thumbnail: of the client's size, else a small one where the archive is known to make such.
+    ///
+    /// - Returns: what would make it better.
+    fileprivate mutating func shrink(for abilities: Abilities) -> Set<Ability> {
+        annotation = []
+        guard columns == nil, rows == nil else { return [] }
+        if abilities.has(.viewport) == true { (columns, rows) = (Self.thumbnailEdge, Self.thumbnailEdge) }
+        return [.viewport]
     }
 }
 

@@ -2,7 +2,8 @@
 private import HTTP
 
 extension RenderingParameters {
-    /// The query for a WADO-RS rendered or thumbnail resource ("viewport=…&window=…"), nil when empty.
+    /// The query for a WADO-RS rendered or thumbnail resource ("viewport=…&window=…"), and what the archive must be able to
+    /// do for it: some take a part of these parameters without a word and without effect.
     ///
     /// A WADO-URI region becomes whole pixels, as archives count them that speak both: its left and top edges are
     /// rounded down, its width and height up. Whole numbers are also what every archive reads.
@@ -14,20 +15,37 @@ extension RenderingParameters {
     ///   - columns: Columns (0028,0011).
     /// - Throws: 501 for a presentation state and for a size that depends on unknown dimensions; 400 for an area outside
     ///   the image.
-    package func wadoRSQuery(rows: Int?, columns: Int?) throws(WADOError) -> String? {
+    package func wadoRSQuery(rows: Int?, columns: Int?) throws(WADOError) -> RenderingQuery {
         guard presentation == nil else {
             throw WADOError(
                 status: 501,
                 message: "The parameter \"presentationUID\" cannot be translated for the archive of this image yet.")
         }
         var items: [String] = []
-        if !annotation.isEmpty { items.append("annotation=" + annotation.joined(separator: ",")) }
-        if let quality { items.append("quality=\(quality)") }
-        let image = ImageSize(columns: columns, rows: rows)
-        if let viewport = try viewport(of: image) { items.append("viewport=" + viewport) }
-        if let window { items.append("window=\(window.center),\(window.width),\(window.function.rawValue)") }
-        if let iccProfile { items.append("iccprofile=" + PercentCoding.encode(iccProfile, for: .queryItem)) }
-        return items.isEmpty ? nil : items.joined(separator: "&")
+        var needs: Set<Ability> = []
+        if !annotation.isEmpty {
+            items.append("annotation=" + annotation.joined(separator: ","))
+            needs.insert(.annotation)
+        }
+        if let quality {
+            items.append("quality=\(quality)")
+            needs.insert(.quality)
+        }
+        if let viewport = try viewport(of: ImageSize(columns: columns, rows: rows)) {
+            items.append("viewport=" + viewport)
+            needs.formUnion(
+                area.map { $0.isWhole ? [.viewport] : $0.flips ? [.region, .flip] : [.region] } ?? [.viewport])
+        }
+        if let window {
+            items.append("window=\(window.center),\(window.width),\(window.function.rawValue)")
+            needs.formUnion(window.function == .sigmoid ? [.window, .sigmoid] : [.window])
+        }
+        if let iccProfile {
+            items.append("iccprofile=" + PercentCoding.encode(iccProfile, for: .queryItem))
+            // Without a profile is what an archive sends that knows nothing of them.
+            if iccProfile != "no" { needs.insert(.iccProfile) }
+        }
+        return RenderingQuery(items: items.joined(separator: "&"), needs: needs)
     }
 
     private func viewport(of image: ImageSize?) throws(WADOError) -> String? {

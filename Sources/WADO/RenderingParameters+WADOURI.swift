@@ -12,9 +12,9 @@ extension RenderingParameters {
     ///   outside the image and for a colour profile.
     package func wadoURIQuery(
         rows: Int?, columns: Int?
-    ) throws(WADOError) -> (query: String, needs: Set<RenderingAbility>) {
+    ) throws(WADOError) -> RenderingQuery {
         var items: [String] = []
-        var needs: Set<RenderingAbility> = []
+        var needs: Set<Ability> = []
         if !annotation.isEmpty {
             items.append("annotation=" + annotation.joined(separator: ","))
             needs.insert(.annotation)
@@ -42,7 +42,7 @@ extension RenderingParameters {
         if let iccProfile, iccProfile != "no" {
             throw .parameters("The parameter \"iccprofile\" must be \"no\" for the archive of this image.")
         }
-        return (items.joined(separator: "&"), needs)
+        return RenderingQuery(items: items.joined(separator: "&"), needs: needs)
     }
 
     private func region(of image: ImageSize?) throws(WADOError) -> String? {

@@ -87,6 +87,12 @@ extension RenderingParameters.Area {
         }
     }
 
+    /// Whether the picture is to be turned around an axis.
+    var flips: Bool {
+        guard case .pixels(_, _, let width, let height) = self else { return false }
+        return width ?? 1 < 0 || height ?? 1 < 0
+    }
+
     /// Nil for the whole image.
     fileprivate var normalForm: String? {
         guard !isWhole else { return nil }
@@ -98,10 +104,4 @@ extension RenderingParameters.Area {
             return "area=" + values.joined(separator: ",")
         }
     }
-}
-
-/// Parameters that a WADO-URI backend may ignore silently, so that each must be known to work before it is sent.
-package enum RenderingAbility: String, Sendable, Hashable, CaseIterable {
-    case viewport, region, window, quality, annotation, presentation
-    case frameNumber = "frame_number"
 }

@@ -50,7 +50,7 @@ import WADO
         #expect(settings.gateway.publicURL?.host == "images.example.org")
         #expect(settings.gateway.allowedHosts == ["images.example.org", "[::1]"])
         #expect(settings.gateway.defaultEndpoint?.address == "http://127.0.0.1:8042/wado")
-        #expect(settings.gateway.abilities == ["pacs": [.window, .frameNumber]])
+        #expect(settings.gateway.abilities == ["pacs": [.window: true, .region: false, .frameNumber: true]])
         #expect(settings.secretFile == nil)
         #expect(settings.sources.count == 3)
         guard case .fhir(_, let fhir) = settings.sources[0].kind, case .archive(let name, _) = settings.sources[2].kind

@@ -22,8 +22,8 @@ import Upstream
             "secrets do not stand in the configuration: write `password_file`"
         ),
         (
-            "backends: [{ name: a, match: 'http://a', abilities: { thumbnails: no } }]",
-            "unknown key `thumbnails` in `backends.abilities`; there are viewport, region"
+            "backends: [{ name: a, match: 'http://a', abilities: { thumb: no } }]",
+            "unknown key `thumb` in `backends.abilities`; there are metadata, frames"
         ),
     ])
     func namesTheNearestKey(text: String, problem: String) {

@@ -13,14 +13,15 @@ import WADO
 
     private func request(
         _ object: ObjectClass, _ type: ConnectionType, rendering: RenderingParameters = RenderingParameters(),
-        abilities: Set<RenderingAbility> = [], frames: Int = 1
+        abilities: Set<Ability> = [], frames: Int = 1
     ) throws -> BackendRequest {
         let facts = InstanceFacts(
             study: target.study, series: target.series, instance: target.instance, rows: 512, columns: 256,
             numberOfFrames: frames)
         return try BackendRequest(
             for: object, of: target, rendering: rendering, from: type, base: type == .wadoRS ? base : uri,
-            abilities: abilities, facts: facts)
+            abilities: Abilities(known: Dictionary(uniqueKeysWithValues: abilities.map { ($0, .configured(true)) })),
+            facts: facts)
     }
 
     @Test(arguments: [
@@ -66,12 +67,41 @@ import WADO
         #expect(request.url.query?.hasSuffix("&transferSyntax=1.2.840.10008.1.2.4.90") == true)
     }
 
-    @Test func frameNumberIsSentOnlyForSeveralFramesAndOnlyWhereItIsKnownToWork() throws {
+    @Test func frameNumberIsSentOnlyForSeveralFrames() throws {
         let picture = ObjectClass.rendered(frame: 1, parameters: "", type: "image/jpeg")
         #expect(try request(picture, .wadoURI).url.query?.contains("frameNumber") == false)
-        #expect(throws: WADOError.self) { try request(picture, .wadoURI, frames: 5) }
+        let several = try request(picture, .wadoURI, frames: 5)
+        #expect(several.url.query?.hasSuffix("&frameNumber=1") == true)
+        #expect(several.needs == [.frameNumber])
+    }
+
+    @Test func theWholeInstancesPictureNamesAFrameWhereThatIsKnownToWork() throws {
+        let picture = ObjectClass.rendered(frame: nil, parameters: "", type: "image/jpeg")
+        let unknown = try request(picture, .wadoURI, frames: 5)
+        #expect(unknown.url.query?.contains("frameNumber") == false)
+        #expect(unknown.needs.isEmpty && unknown.wants == [.frameNumber])
         let able = try request(picture, .wadoURI, abilities: [.frameNumber], frames: 5)
-        #expect(able.url.query?.contains("frameNumber=1") == true)
+        #expect(able.url.query?.hasSuffix("&frameNumber=1") == true)
+    }
+
+    @Test func aThumbnailIsASmallPictureOfAnArchiveWithoutThumbnails() throws {
+        let thumbnail = ObjectClass.thumbnail(frame: nil, parameters: "", type: "image/png")
+        let unknown = try request(thumbnail, .wadoURI)
+        #expect(unknown.url.query?.hasSuffix("&contentType=image/png") == true)
+        #expect(unknown.needs.isEmpty && unknown.wants == [.viewport])
+        let able = try request(thumbnail, .wadoURI, abilities: [.viewport])
+        #expect(able.url.query?.hasSuffix("&contentType=image/png&columns=256&rows=256") == true)
+        #expect(able.needs == [.viewport])
+        var known = Abilities(known: [.thumbnail: .refused(status: 404), .viewport: .proven(true)])
+        func rendered() throws -> BackendRequest {
+            try BackendRequest(
+                for: thumbnail, of: target, rendering: RenderingParameters(), from: .wadoRS, base: base,
+                abilities: known, facts: nil)
+        }
+        #expect(try rendered().url.description.hasSuffix("/instances/1.4/rendered?viewport=256,256"))
+        known.known[.viewport] = nil
+        #expect(try rendered().url.description.hasSuffix("/instances/1.4/rendered"))
+        #expect(try rendered().wants == [.viewport])
     }
 
     @Test func aFrameBeyondTheLastIs404() {
@@ -79,25 +109,27 @@ import WADO
         #expect { try request(picture, .wadoURI) } throws: { ($0 as? WADOError)?.status == 404 }
     }
 
-    @Test func aParameterThatMayBeIgnoredIsNeverSent() throws {
+    @Test(arguments: [ConnectionType.wadoURI, .wadoRS])
+    func saysWhichAbilityAParameterNeeds(type: ConnectionType) throws {
         var rendering = RenderingParameters()
         rendering.window = .init(center: "40", width: "400", function: .linear)
         let picture = ObjectClass.rendered(frame: nil, parameters: rendering.normalForm, type: "image/jpeg")
-        #expect { try request(picture, .wadoURI, rendering: rendering) } throws: { error in
-            guard let error = error as? WADOError else { return false }
-            return error.status == 501 && error.message.contains("\"window\"")
-        }
-        let able = try request(picture, .wadoURI, rendering: rendering, abilities: [.window])
-        #expect(able.url.query?.contains("windowCenter=40&windowWidth=400") == true)
+        #expect(try request(picture, type, rendering: rendering).needs == [.window])
+        let refusal = BackendRequest.refusal(lacking: [.window], type: type)
+        #expect(refusal.status == 501 && refusal.message.contains("\"window\""))
     }
 
     @Test(arguments: [
         ObjectClass.frame(1, syntax: "stored"), .bulk(tail: "bulk/1"), .metadata(.json),
-        .thumbnail(frame: nil, parameters: "", type: "image/jpeg"),
     ])
     func whatIsNotTranslatedIs501(object: ObjectClass) {
         #expect { try request(object, .wadoURI) } throws: { ($0 as? WADOError)?.status == 501 }
         #expect(BackendRequest.refusal(of: object, by: .archive)?.status == 501)
+    }
+
+    @Test func aFolderHasNoPictures() {
+        let picture = ObjectClass.rendered(frame: nil, parameters: "", type: "image/jpeg")
+        #expect(BackendRequest.refusal(of: picture, by: .archive)?.status == 406)
     }
 }
 
