@@ -52,6 +52,13 @@ package struct EndpointChoice: Sendable, Hashable {
         if !candidates.isEmpty { isSuspended = false }
     }
 
+    /// The same choice with some of its candidates only.
+    package func only(_ candidates: [Candidate]) -> EndpointChoice {
+        var choice = self
+        choice.candidates = candidates
+        return choice
+    }
+
     private static let order: [ConnectionType] = [.archive, .wadoRS, .wadoURI]
 
     private struct Context {

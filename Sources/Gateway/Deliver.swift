@@ -72,9 +72,7 @@ extension Gateway {
     ) async throws(Problem) {
         let last = objects.compactMap { $0.first?.frameNumber }.max() ?? 1
         let frames = try await facts(of: target, located, context).numberOfFrames
-        guard last <= frames else {
-            throw Problem(status: 404, "Frame \(last) does not exist: the instance has \(frames).")
-        }
+        guard last <= frames else { throw .noFrame(last, of: frames) }
     }
 
     // MARK: Sending

@@ -8,22 +8,6 @@ import HTTPServer
 import WADO
 
 extension Gateway {
-    /// Whether an object can be made from the stored instance.
-    static func isDerivable(_ object: ObjectClass) -> Bool {
-        switch object {
-        case .frame, .metadata, .frameIndex: true
-        case .bulk(let tail): elementPath(tail) != nil
-        default: false
-        }
-    }
-
-    /// The attribute that a bulk data path of ours names ("bulkdata/00081140/1/00420011").
-    static func elementPath(_ tail: String) -> ElementPath? {
-        let parts = tail.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.first == "bulkdata" else { return nil }
-        return ElementPath(parts.dropFirst())
-    }
-
     /// The instance as the archive stores it, fetched when it is not here.
     func storedInstance(
         of target: InstanceTarget, _ located: Located, _ context: RequestContext, isPrivate: Bool
@@ -50,7 +34,7 @@ extension Gateway {
         case .frame(let number, _):
             return try await deriveFrame(number, of: target, from: instance, request, context, isPrivate: isPrivate)
         case .bulk(let tail):
-            guard let path = Self.elementPath(tail) else { throw Derivation.noAttribute }
+            guard let path = ObjectClass.bulk(tail: tail).elementPath else { throw Derivation.noAttribute }
             return try await deriveValue(path, tail, of: target, from: instance, request, context, isPrivate)
         case .metadata(let format):
             return try await openDerived(
@@ -77,9 +61,7 @@ extension Gateway {
     ) async throws(Problem) -> Obtained {
         let index = try await frameIndex(of: target, from: instance, context, isPrivate: isPrivate)
         guard number <= index.numberOfFrames else {
-            throw Problem(
-                status: 404, "Frame \(number) does not exist: the instance has \(index.numberOfFrames).",
-                backend: instance.description.backend)
+            throw .noFrame(number, of: index.numberOfFrames, backend: instance.description.backend)
         }
         var description = instance.description
         description.transferSyntax =

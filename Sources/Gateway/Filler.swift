@@ -19,6 +19,8 @@ final class Filler: @unchecked Sendable {
     let target: InstanceTarget
     let choice: EndpointChoice
     let rendering: RenderingParameters
+    /// Whether the archives are asked for the object in terms of another resource.
+    let translates: Bool
     let loop: EventLoop
     /// Only of a private fill.
     let clientAuthorization: String?
@@ -26,7 +28,7 @@ final class Filler: @unchecked Sendable {
 
     init(
         gateway: Gateway, writer: FillWriter, object: ObjectClass, target: InstanceTarget, choice: EndpointChoice,
-        rendering: RenderingParameters, loop: EventLoop, clientAuthorization: String?
+        rendering: RenderingParameters, translates: Bool, loop: EventLoop, clientAuthorization: String?
     ) {
         self.gateway = gateway
         self.writer = writer
@@ -34,6 +36,7 @@ final class Filler: @unchecked Sendable {
         self.target = target
         self.choice = choice
         self.rendering = rendering
+        self.translates = translates
         self.loop = loop
         self.clientAuthorization = clientAuthorization
     }
@@ -67,7 +70,7 @@ final class Filler: @unchecked Sendable {
         let request = try await backendRequest(to: candidate, base: base, backend: backend)
         let response = try await gateway.get(request, on: loop, clientAuthorization: clientAuthorization)
         guard response.head.status == 200 else {
-            throw Problem(backendStatus: response.head.status, backend: backend.name, asking: object.noun)
+            throw refusal(with: response.head.status, by: .init(backend: backend.name, type: candidate.type))
         }
         let body = UpstreamBody(response)
         switch request.answer {
@@ -80,6 +83,15 @@ final class Filler: @unchecked Sendable {
             let parts = PartSource(body: body, fields: response.head.fields, backend: backend.name)
             try await fillOnePart(of: parts, as: request.answer, backend: backend.name)
         }
+    }
+
+    /// A refused object, and which resource the archive may not have at all.
+    private func refusal(with status: Int, by archive: AbilityBook.Archive) -> Problem {
+        var problem = Problem(backendStatus: status, backend: archive.backend, asking: object.noun)
+        if let ability = translates ? .rendered : object.ability, [404, 405, 501].contains(status) {
+            problem.refusedResources = [RefusedResource(ability: ability, archive: archive, status: status)]
+        }
+        return problem
     }
 
     private func backendRequest(
@@ -100,6 +112,8 @@ final class Filler: @unchecked Sendable {
         let archive = AbilityBook.Archive(backend: backend.name, type: candidate.type)
         let facts = object.isPicture ? await gateway.cachedFacts(of: target) : nil
         func request(by abilities: Abilities) throws(Problem) -> BackendRequest {
+            var abilities = abilities
+            if translates { abilities.known[.thumbnail] = .configured(false) }
             do {
                 return try BackendRequest(
                     for: object, of: target, rendering: rendering, from: candidate.type, base: base,
@@ -298,6 +312,7 @@ extension Problem {
         for test in order {
             if let problem = problems.first(where: test) {
                 self = problem
+                refusedResources = problems.flatMap { $0.refusedResources }
                 return
             }
         }
@@ -329,11 +344,4 @@ extension ObjectClass {
     var isBulk: Bool { if case .bulk = self { true } else { false } }
 
     var isMetadata: Bool { if case .metadata = self { true } else { false } }
-
-    var isPicture: Bool {
-        switch self {
-        case .rendered, .thumbnail: true
-        default: false
-        }
-    }
 }

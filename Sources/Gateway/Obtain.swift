@@ -33,110 +33,24 @@ enum Obtained {
 }
 
 extension Gateway {
-    /// The first variant that can be had and that the client takes.
+    /// One object of one instance, by the first way that leads to it.
     ///
-    /// - Throws: ``Problem``: 406 with what there is when no variant satisfies the client.
+    /// - Parameter variants: the object in the forms that the client takes, best first.
+    /// - Throws: ``Problem``: 406 with what there is when no form satisfies the client.
     func obtain(
         _ variants: [ObjectClass], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) -> Obtained {
-        let isPrivate = passesClientCredentials(located)
-        if !isPrivate, let found = await cached(variants, of: target, request) { return .stored(found, .hit) }
-        if case .instance = variants.first {
-            return try await obtainInstance(variants, of: target, located, request, context, isPrivate: isPrivate)
-        }
-        guard let object = variants.first, Self.isDerivable(object) else {
-            try Self.checkFeasibility(of: variants, located)
-            return try await fetch(variants, of: target, located, request, context, isPrivate: isPrivate)
-        }
-        // Pixels are the same from the stored instance; headers are the archive's own affair while it can be asked.
-        if !isPrivate, Self.isSameFromInstance(object, located),
-            let instance = await cache.peek(key(.instance(syntax: ObjectClass.stored), of: target)),
-            !(Self.isNative(object, located) && instance.isBigEndian)
-        {
-            do throws(Problem) {
-                return try await derive(variants, of: target, from: instance, request, context, isPrivate: false)
-            } catch {
-                guard error.allowsNextVariant, Self.isNative(object, located) else { throw error }
-            }
-        }
-        if Self.isNative(object, located) {
-            do throws(Problem) {
-                return try await fetch(variants, of: target, located, request, context, isPrivate: isPrivate)
-            } catch {
-                guard error.isBackendRefusal else { throw error }
-            }
-        }
-        let instance = try await storedInstance(of: target, located, context, isPrivate: isPrivate)
-        return try await derive(variants, of: target, from: instance, request, context, isPrivate: isPrivate)
+        var search = Search(
+            gateway: self, variants: variants, target: target, located: located, request: request, context: context,
+            isPrivate: passesClientCredentials(located))
+        return try await search.run()
     }
 
-    /// Asks the archive for the variants, best first.
-    func fetch(
-        _ variants: [ObjectClass], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
-        _ context: RequestContext, isPrivate: Bool
-    ) async throws(Problem) -> Obtained {
-        try await proveMembership(for: variants, of: target, located, request, context)
-        var last: Problem?
-        for variant in variants {
-            do throws(Problem) {
-                let obtained = try await open(
-                    variant, of: target, located, request.rendering, context, isPrivate: isPrivate)
-                let description = obtained.description
-                if request.representation.accepts(
-                    mediaType: description.mediaType, transferSyntax: description.transferSyntax)
-                {
-                    return obtained
-                }
-                last = .notAcceptable(have: description)
-            } catch {
-                guard error.allowsNextVariant else { throw error }
-                last = error
-            }
-        }
-        throw last ?? Problem(status: 406, "Nothing that this request accepts can be delivered.")
-    }
-
-    /// What no endpoint can be asked for at all is refused before anything is fetched for its sake.
-    static func checkFeasibility(of variants: [ObjectClass], _ located: Located) throws(Problem) {
-        guard let object = variants.first else { return }
-        guard !located.choice.candidates.isEmpty else { throw Problem(located.choice.refusal) }
-        let refusals = located.choice.candidates.map { BackendRequest.refusal(of: object, by: $0.type) }
-        guard let first = refusals.first, let refusal = first, refusals.allSatisfy({ $0 != nil }) else { return }
-        throw Problem(refusal)
-    }
-
-    /// Whether the stored instance gives what the archive would: not metadata, which archives correct, and not the bulk data
-    /// paths of an archive that counts items its own way.
-    private static func isSameFromInstance(_ object: ObjectClass, _ located: Located) -> Bool {
-        guard isNative(object, located) else { return true }
-        return switch object {
-        case .metadata: false
-        case .bulk(let tail): elementPath(tail)?.steps.isEmpty ?? false
-        default: true
-        }
-    }
-
-    /// Whether the first endpoint answers for such an object by itself.
-    static func isNative(_ object: ObjectClass, _ located: Located) -> Bool {
-        guard let first = located.choice.candidates.first else { return false }
-        return BackendRequest.refusal(of: object, by: first.type) == nil
-    }
-
-    /// A variant from the cache, or what the archive stores when the client takes that.
-    private func cached(
-        _ variants: [ObjectClass], of target: InstanceTarget, _ request: RetrieveRequest
-    ) async -> StoredObject? {
-        for variant in variants + [variants.first?.asStored].compactMap({ $0 }) {
-            guard let object = await cache.peek(key(variant, of: target)) else { continue }
-            let description = object.description
-            if request.representation.isSatisfied(
-                mediaType: description.mediaType, transferSyntax: description.transferSyntax)
-            {
-                return object
-            }
-        }
-        return nil
+    /// What is known of an endpoint's archive; nothing, when its address lies on no configured backend.
+    func abilities(of candidate: EndpointChoice.Candidate, at now: ContinuousClock.Instant) -> Abilities {
+        guard let backend = candidate.base.flatMap({ upstream.backend(for: $0) }) else { return Abilities() }
+        return abilityBook.known(of: .init(backend: backend.name, type: candidate.type), at: now)
     }
 
     func key(_ object: ObjectClass, of target: InstanceTarget) -> ObjectKey {
@@ -151,16 +65,18 @@ extension Gateway {
     }
 
     /// Looks one object up and, when it is nowhere, starts its fill and follows it like everybody else.
+    ///
+    /// - Parameter translating: whether the archives are asked for it in terms of another resource.
     func open(
         _ object: ObjectClass, of target: InstanceTarget, _ located: Located, _ rendering: RenderingParameters,
-        _ context: RequestContext, isPrivate: Bool
+        _ context: RequestContext, isPrivate: Bool, translating: Bool = false
     ) async throws(Problem) -> Obtained {
         let key = key(object, of: target)
         let fill: Fill
         var outcome = CacheOutcome.follow
         if isPrivate {
             let writer = cache.privateFill(key)
-            start(writer, object, target, located, rendering, context, isPrivate: true)
+            start(writer, object, target, located, rendering, context, isPrivate: true, translating)
             (fill, outcome) = (writer.fill, .bypass)
         } else {
             let opening: Opening
@@ -169,7 +85,7 @@ extension Gateway {
             case .hit(let object): return .stored(object, .hit)
             case .follow(let running): fill = running
             case .fill(let writer):
-                start(writer, object, target, located, rendering, context, isPrivate: false)
+                start(writer, object, target, located, rendering, context, isPrivate: false, translating)
                 (fill, outcome) = (writer.fill, .miss)
             }
         }
@@ -186,11 +102,11 @@ extension Gateway {
     /// The fill belongs to the cache: it runs on when this client leaves.
     private func start(
         _ writer: FillWriter, _ object: ObjectClass, _ target: InstanceTarget, _ located: Located,
-        _ rendering: RenderingParameters, _ context: RequestContext, isPrivate: Bool
+        _ rendering: RenderingParameters, _ context: RequestContext, isPrivate: Bool, _ translates: Bool
     ) {
         let filler = Filler(
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
-            rendering: rendering, loop: context.exchange.loop,
+            rendering: rendering, translates: translates, loop: context.exchange.loop,
             clientAuthorization: isPrivate ? context.exchange.request.fields["authorization"] : nil)
         runFill(on: context.exchange.loop) { await filler.run() }
     }
@@ -210,11 +126,10 @@ extension Gateway {
     /// they are asked for, by the directory's own list, by an object whose data set was checked, or by its metadata.
     ///
     /// A data set proves itself, and pictures that need the image's size or number of frames need more than a listing.
-    private func proveMembership(
-        for variants: [ObjectClass], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
+    func proveMembership(
+        for object: ObjectClass, of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) {
-        guard let object = variants.first else { return }
         switch object {
         case .instance, .metadata, .frameIndex: return
         case .frame, .bulk:
@@ -232,8 +147,27 @@ extension Gateway {
     ) async throws(Problem) -> InstanceFacts {
         let isPrivate = passesClientCredentials(located)
         if let facts = await cachedFacts(of: target), !isPrivate { return facts }
-        let speaksRS = located.choice.candidates.first?.type == .wadoRS
-        let object: ObjectClass = speaksRS ? .metadata(.json) : .instance(syntax: ObjectClass.stored)
+        let withMetadata = located.choice.candidates.filter {
+            $0.type == .wadoRS && abilities(of: $0, at: context.exchange.loop.now).has(.metadata) != false
+        }
+        if !withMetadata.isEmpty {
+            var restful = located
+            restful.choice = located.choice.only(withMetadata)
+            do throws(Problem) {
+                return try await facts(from: .metadata(.json), of: target, restful, context, isPrivate: isPrivate)
+            } catch {
+                guard error.allowsNextStep else { throw error }
+                note(error.refusedResources.filter { $0.status != 404 }, context)
+            }
+        }
+        return try await facts(
+            from: .instance(syntax: ObjectClass.stored), of: target, located, context, isPrivate: isPrivate)
+    }
+
+    private func facts(
+        from object: ObjectClass, of target: InstanceTarget, _ located: Located, _ context: RequestContext,
+        isPrivate: Bool
+    ) async throws(Problem) -> InstanceFacts {
         let obtained = try await open(
             object, of: target, located, RenderingParameters(), context, isPrivate: isPrivate)
         if let facts = obtained.description.facts { return facts }
@@ -245,6 +179,14 @@ extension Gateway {
             throw Problem(error)
         } catch {
             throw .unproven
+        }
+    }
+
+    /// Remembers for a while that archives have no such resources.
+    func note(_ refused: [RefusedResource], _ context: RequestContext) {
+        for one in refused {
+            abilityBook.note(
+                one.ability, .refused(status: one.status), of: one.archive, at: context.exchange.loop.now)
         }
     }
 
@@ -260,23 +202,11 @@ extension Gateway {
     }
 }
 
-extension StoredObject {
-    /// Archives differ in how they turn samples wider than a word around, so that one that answers by itself is asked.
-    fileprivate var isBigEndian: Bool { description.transferSyntax == "1.2.840.10008.1.2.2" }
-}
-
-extension ObjectClass {
-    /// The same object as the archive holds it; nil when that is no question.
-    var asStored: ObjectClass? {
-        switch self {
-        case .instance: .instance(syntax: Self.stored)
-        case .frame(let number, _): .frame(number, syntax: Self.stored)
-        default: nil
-        }
-    }
-}
-
 extension Problem {
+    static func noFrame(_ number: Int, of frames: Int, backend: String? = nil) -> Problem {
+        Problem(status: 404, "Frame \(number) does not exist: the instance has \(frames).", backend: backend)
+    }
+
     static let unproven = Problem(
         status: 502, "It could not be proven that the instance belongs to this study, so nothing of it is delivered.")
 

@@ -24,6 +24,8 @@ package struct Problem: Error, Sendable {
     package var allowsNextEndpoint = false
     /// The backend answered, and will not or cannot deliver this kind of object: it may be made from the instance.
     package var isBackendRefusal = false
+    /// Resources that archives have refused, so that they may lack them altogether.
+    var refusedResources: [RefusedResource] = []
     /// A stored object was dropped because its bytes were not those that had been stored.
     package var isDamage = false
     /// Whether another variant of the same object may be had where this one cannot.
@@ -37,7 +39,20 @@ package struct Problem: Error, Sendable {
     }
 }
 
+/// A resource that an archive has refused with 404, 405 or 501.
+struct RefusedResource: Sendable {
+    var ability: Ability
+    var archive: AbilityBook.Archive
+    var status: Int
+}
+
 extension Problem {
+    /// Whether the archive answered, and what it said concerns this resource or form alone: it may be asked in other words.
+    var isRefusal: Bool { isBackendRefusal || allowsNextVariant || !refusedResources.isEmpty || status == 501 }
+
+    /// Whether another way to the same object may lead there.
+    var allowsNextStep: Bool { isRefusal || allowsNextEndpoint }
+
     /// The sentence for the log.
     var logSentence: String { quotesClient ? "The request was refused as it stands." : sentence }
 

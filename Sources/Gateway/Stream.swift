@@ -304,7 +304,7 @@ extension Gateway {
     private func deriveBulk(
         of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
-        guard case .bulk(let tail) = request.resource, Self.elementPath(tail) != nil else {
+        guard case .bulk(let tail) = request.resource, ObjectClass.bulk(tail: tail).elementPath != nil else {
             throw Problem(
                 status: 501,
                 "This series lies on an archive without WADO-RS, and the collection of an instance's bulk data is not made "

@@ -46,6 +46,16 @@ package struct Abilities: Sendable, Hashable {
     /// Nil: not known.
     package func has(_ ability: Ability) -> Bool? { known[ability]?.isAble }
 
+    /// How a lack is known, for a person.
+    package func reason(_ ability: Ability) -> String {
+        switch known[ability] {
+        case .configured: "its configuration says so"
+        case .proven: "a probe has shown it"
+        case .refused(let status): "it answered such a request with \(status) a while ago"
+        case nil: "nothing is known"
+        }
+    }
+
     /// Those of a picture's needs that the archive is known to lack.
     package func lacking(of needs: Set<Ability>) -> [Ability] { sorted(needs) { has($0) == false } }
 

@@ -1,7 +1,7 @@
 // How a request that can't be served is told to its sender. Must not know how the sentence is delivered.
 
 /// A request that cannot be served as asked, with the status and the sentence for the client.
-package struct WADOError: Error, Sendable, Equatable {
+package struct WADOError: Error, Sendable, Hashable {
     package let status: Int
     /// What was wrong, naming the parameter or segment, and what to do. Holds no patient data; may quote short bad
     /// input.

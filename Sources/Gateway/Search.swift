@@ -1,0 +1,177 @@
+// Takes the steps of a retrieve plan, one after the other, until one leads to the object.
+import CachePolicy
+import DICOM
+import DiskCache
+import EventLoop
+import FHIR
+import HTTPServer
+import WADO
+
+/// The search for one object of one instance; bound to its request's loop.
+struct Search {
+    let gateway: Gateway
+    let variants: [ObjectClass]
+    let target: InstanceTarget
+    let located: Located
+    let request: RetrieveRequest
+    let context: RequestContext
+    let isPrivate: Bool
+    /// What the cache held when the plan was made.
+    private var held: [ObjectClass: StoredObject] = [:]
+    /// The stored instance that a step has fetched.
+    private var fetched: Obtained?
+    private var problems: [Problem] = []
+    private var failed: [EndpointChoice.Candidate] = []
+
+    init(
+        gateway: Gateway, variants: [ObjectClass], target: InstanceTarget, located: Located, request: RetrieveRequest,
+        context: RequestContext, isPrivate: Bool
+    ) {
+        self.gateway = gateway
+        self.variants = variants
+        self.target = target
+        self.located = located
+        self.request = request
+        self.context = context
+        self.isPrivate = isPrivate
+    }
+
+    mutating func run() async throws(Problem) -> Obtained {
+        if !isPrivate { await lookUp() }
+        let plan = await plan()
+        if let refusal = plan.refusal { throw Problem(refusal) }
+        for planned in plan.steps {
+            guard let step = planned.without(failed) else { continue }
+            do throws(Problem) {
+                let obtained = try await take(step)
+                learn(from: obtained)
+                return obtained
+            } catch {
+                problems.append(error)
+                guard error.allowsNextStep else { break }
+                // An archive that did not answer is not asked in other words.
+                if !error.isRefusal { failed += step.candidates }
+            }
+        }
+        learn(from: nil)
+        throw problems.last { $0.status != 501 } ?? problems.last ?? .unproven
+    }
+
+    /// Looks for the variants, and where they are not there, for the stored instance.
+    private mutating func lookUp() async {
+        guard let object = variants.first else { return }
+        for variant in variants + [object.asStored].compactMap({ $0 }) where held[variant] == nil {
+            guard let found = await gateway.cache.peek(gateway.key(variant, of: target)) else { continue }
+            held[variant] = found
+            let description = found.description
+            if request.representation.isSatisfied(
+                mediaType: description.mediaType, transferSyntax: description.transferSyntax)
+            {
+                return
+            }
+        }
+        let stored = ObjectClass.instance(syntax: ObjectClass.stored)
+        guard held[stored] == nil, object.isDerivable else { return }
+        held[stored] = await gateway.cache.peek(gateway.key(stored, of: target))
+    }
+
+    private func plan() async -> RetrievePlan {
+        let facts = variants.first?.isPicture == true ? await gateway.cachedFacts(of: target) : nil
+        let now = context.exchange.loop.now
+        return RetrievePlan(
+            for: variants, of: target, as: request, from: located.choice, holding: held.mapValues { $0.description },
+            facts: facts
+        ) { gateway.abilities(of: $0, at: now) }
+    }
+
+    // MARK: Steps
+
+    private mutating func take(_ step: RetrievePlan.Step) async throws(Problem) -> Obtained {
+        switch step {
+        case .cached(let variant):
+            guard let object = held[variant] else { throw .unproven }
+            return .stored(object, .hit)
+        case .derive:
+            guard let object = held[.instance(syntax: ObjectClass.stored)] else { throw .unproven }
+            return try await derived(from: .stored(object, .hit))
+        case .ask(let candidates, let variants):
+            return try await ask(candidates, for: variants, translating: false)
+        case .translate(let candidates, let variants):
+            return try await ask(candidates, for: variants, translating: true)
+        case .fetch(let candidates):
+            try await checkFrame()
+            let instance = try await gateway.open(
+                .instance(syntax: ObjectClass.stored), of: target, restricted(to: candidates), RenderingParameters(),
+                context, isPrivate: isPrivate)
+            fetched = instance
+            return try await derived(from: instance)
+        case .asStored:
+            if let fetched { return fetched }
+            guard let object = held[.instance(syntax: ObjectClass.stored)] else { throw problems.last ?? .unproven }
+            return .stored(object, .hit)
+        }
+    }
+
+    private func ask(
+        _ candidates: [EndpointChoice.Candidate], for variants: [ObjectClass], translating: Bool
+    ) async throws(Problem) -> Obtained {
+        let located = restricted(to: candidates)
+        if let object = variants.first {
+            try await gateway.proveMembership(for: object, of: target, located, request, context)
+        }
+        var last: Problem?
+        for variant in variants {
+            do throws(Problem) {
+                let obtained = try await gateway.open(
+                    variant, of: target, located, request.rendering, context, isPrivate: isPrivate,
+                    translating: translating)
+                let description = obtained.description
+                if request.representation.accepts(
+                    mediaType: description.mediaType, transferSyntax: description.transferSyntax)
+                {
+                    return obtained
+                }
+                last = .notAcceptable(have: description)
+            } catch {
+                guard error.allowsNextVariant else { throw error }
+                last = error
+            }
+        }
+        throw last ?? Problem(status: 406, "Nothing that this request accepts can be delivered.")
+    }
+
+    /// A frame that an archive has refused may not exist: that is asked before a large instance is fetched in vain.
+    private func checkFrame() async throws(Problem) {
+        guard case .frame(let number, _)? = variants.first, !problems.isEmpty else { return }
+        let frames = try await gateway.facts(of: target, located, context).numberOfFrames
+        guard number <= frames else { throw .noFrame(number, of: frames) }
+    }
+
+    private func derived(from instance: Obtained) async throws(Problem) -> Obtained {
+        if case .instance? = variants.first {
+            return try await gateway.reencoded(instance, variants, of: target, request, context, isPrivate: isPrivate)
+        }
+        let object: StoredObject
+        switch instance {
+        case .stored(let stored, _), .slice(let stored, _, _, _): object = stored
+        case .filling(let fill, _, _):
+            do { object = try await fill.object() } catch { throw Problem(error) }
+        }
+        return try await gateway.derive(variants, of: target, from: object, request, context, isPrivate: isPrivate)
+    }
+
+    private func restricted(to candidates: [EndpointChoice.Candidate]) -> Located {
+        var located = located
+        located.choice = located.choice.only(candidates)
+        return located
+    }
+
+    // MARK: Learning
+
+    /// A 405 or 501 speaks for itself; a 404 may mean the instance, unless the same archive then gave what was wanted.
+    private func learn(from obtained: Obtained?) {
+        let refused = problems.flatMap { $0.refusedResources }
+        let source = obtained?.description.backend
+        gateway.note(refused.filter { $0.status != 404 || $0.archive.backend == source }, context)
+    }
+}
