@@ -97,6 +97,16 @@ def imaging_study(identifier, study, subject, series, endpoints=(), status="avai
     return resource
 
 
+def series_of(members, endpoints=()):
+    """The series of some images, for `imaging_study`."""
+    series = {}
+    for image in members:
+        of = series.setdefault(image.series, {"uid": image.series, "modality": image.modality, "instances": []})
+        of["instances"].append((image.instance, image.sop_class))
+        of["endpoints"] = list(endpoints)
+    return list(series.values())
+
+
 def _series(series):
     resource = {
         "uid": series["uid"],

@@ -124,11 +124,11 @@ class Hospital:
             for study, members in _grouped(holdings.whole_studies, lambda image: image.study).items():
                 subject = _identifier("patient", members[0].patient)
                 patients[subject] = fhir.patient(subject)
-                series = _series(members)
+                series = fhir.series_of(members)
                 resources.append(
                     fhir.imaging_study(_identifier("study", study), study, subject, series, [holdings.endpoint])
                 )
-        split = _series(self.rs.of_split_study, "rs") + _series(self.uri.of_split_study, "uri")
+        split = fhir.series_of(self.rs.of_split_study, ["rs"]) + fhir.series_of(self.uri.of_split_study, ["uri"])
         subject = _identifier("patient", "SPLIT")
         patients[subject] = fhir.patient(subject)
         resources.append(fhir.imaging_study("split", SPLIT_STUDY, subject, split))
@@ -163,18 +163,6 @@ def _grouped(items, key):
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return groups
-
-
-def _series(members, endpoint=None):
-    return [
-        {
-            "uid": uid,
-            "modality": group[0].modality,
-            "instances": [(image.instance, image.sop_class) for image in group],
-            "endpoints": [endpoint] if endpoint else [],
-        }
-        for uid, group in _grouped(members, lambda image: image.series).items()
-    ]
 
 
 def _identifier(kind, name):

@@ -131,7 +131,7 @@ def ct_series(study, series, slices, size=512, patient="SYNTHETIC-CT"):
         pixels = numpy.where(x * x + y * y + z * z < 0.04, 300, pixels) + noise
         pixels = numpy.roll(pixels, number, axis=1).astype("<i2")
         instance = uid("ct", study, series, number)
-        file = _data_set(study, series, instance, CTImageStorage, "CT", patient)
+        file = data_set(study, series, instance, CTImageStorage, "CT", patient)
         file.InstanceNumber = number + 1
         file.ImagePositionPatient = [-180, -180, number * 2.5]
         file.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
@@ -141,7 +141,7 @@ def ct_series(study, series, slices, size=512, patient="SYNTHETIC-CT"):
         file.WindowCenter, file.WindowWidth = 40, 400
         _pixel_module(file, size, size, 1)
         file.PixelData = pixels.tobytes()
-        images.append(read(_written(file), f"ct-{number + 1}"))
+        images.append(read(written(file), f"ct-{number + 1}"))
     return images
 
 
@@ -150,24 +150,25 @@ def head_of_large(study, series, instance, pixel_bytes, patient="SYNTHETIC-LARGE
     size = 512
     frame = size * size * 2
     assert pixel_bytes % frame == 0
-    file = _data_set(study, series, instance, "1.2.840.10008.5.1.4.1.1.2.1", "CT", patient)
+    file = data_set(study, series, instance, "1.2.840.10008.5.1.4.1.1.2.1", "CT", patient)
     file.NumberOfFrames = pixel_bytes // frame
     _pixel_module(file, size, size, 1)
     file.PixelData = b"\0\0"
-    written = _written(file)
+    whole = written(file)
     # The last element's 32-bit length and its value are the file's end.
-    return written[:-6] + pixel_bytes.to_bytes(4, "little")
+    return whole[:-6] + pixel_bytes.to_bytes(4, "little")
 
 
 def small(study, series, instance, patient="SYNTHETIC-SMALL", pixels=64):
     """The smallest useful image: one square frame."""
-    file = _data_set(study, series, instance, CTImageStorage, "CT", patient)
+    file = data_set(study, series, instance, CTImageStorage, "CT", patient)
     _pixel_module(file, pixels, pixels, 1)
     file.PixelData = numpy.arange(pixels * pixels, dtype="<i2").tobytes()
-    return read(_written(file), "small")
+    return read(written(file), "small")
 
 
-def _data_set(study, series, instance, sop_class, modality, patient):
+def data_set(study, series, instance, sop_class, modality, patient):
+    """What every object has, in Explicit VR Little Endian."""
     file = Dataset()
     file.file_meta = FileMetaDataset()
     file.file_meta.MediaStorageSOPClassUID = sop_class
@@ -190,7 +191,8 @@ def _pixel_module(file, rows, columns, samples):
     file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 16, 16, 15, 1
 
 
-def _written(file):
+def written(file):
+    """The Part 10 bytes of a data set."""
     out = io.BytesIO()
     file.save_as(out, enforce_file_format=True)
     return out.getvalue()
