@@ -47,6 +47,12 @@ struct ResponseHeadReader {
         return nil
     }
 
+    /// What the lines so far mean when nothing follows them: a refusal, when a whole status line says so. There are archives
+    /// whose refusal is that line alone (PixelMed). Fields may have been cut, so that none counts.
+    var refusalWithoutEnd: ResponseHead? {
+        isComplete || status < 400 ? nil : ResponseHead(status: status, fields: HTTPFields())
+    }
+
     private mutating func endHead() throws(Failure) -> ResponseHead? {
         try storeOpenField()
         guard status != 0 else { throw .malformed("a head without a status line") }

@@ -101,12 +101,14 @@ final class Transfer: @unchecked Sendable {
 
     /// libcurl is done with the transfer, which was taken out already.
     func ended(_ result: CURLcode, _ detail: String) {
-        guard result == CURLE_OK, verdict == nil else {
-            let kind = UpstreamError.Kind(result, headIsComplete: head != nil)
-            finish(.failed(verdict ?? pool.error(kind, detail)))
-            return
+        if let verdict { return finish(.failed(verdict)) }
+        if result == CURLE_OK, head != nil { return finish(.complete) }
+        let kind = result == CURLE_OK ? .closedEarly : UpstreamError.Kind(result, headIsComplete: head != nil)
+        if kind == .closedEarly, let refusal = headReader.refusalWithoutEnd {
+            finalHeadArrived(refusal)
+            return finish(.complete)
         }
-        finish(head == nil ? .failed(pool.error(.closedEarly, "an end before the head's end")) : .complete)
+        finish(.failed(pool.error(kind, result == CURLE_OK ? "an end before the head's end" : detail)))
     }
 
     // MARK: From the loop

@@ -105,12 +105,31 @@ import Testing
         #expect(body.count == 4)
     }
 
+    /// As PixelMed refuses; and one that was cut in its fields tells no less.
+    @Test(arguments: [
+        "HTTP/1.1 404 Not Found - Could not find SOP Instance\r\n", "HTTP/1.1 404 Not Found\r\nContent-Type: text/pl",
+    ])
+    func refusalMayEndWithItsStatusLine(_ answer: String) async throws {
+        let bed = try Bed(
+            Origin { conversation in
+                _ = conversation.readHead()
+                try conversation.send(answer)
+            })
+        let (head, body) = try await bed.fetch()
+        #expect(head.status == 404)
+        #expect(head.fields["content-type"] == nil)
+        #expect(body.isEmpty)
+        #expect(bed.counters.failures.isEmpty)
+    }
+
     @Test(arguments: [
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", UpstreamError.Kind.closedEarly),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n", .closedEarly),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsho", .closedEarly),
         ("", .closedEarly),
+        ("HTTP/1.1 200 OK\r\n", .closedEarly),
         ("HTTP/1.1 200 OK\r\nContent-Le", .closedEarly),
+        ("HTTP/1.1 40", .closedEarly),
         ("SSH-2.0-OpenSSH_9.2\r\n", .protocolViolation),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", .protocolViolation),
         ("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nhello", .protocolViolation),
