@@ -321,19 +321,6 @@ extension Problem {
 }
 
 extension ObjectClass {
-    /// The object in a sentence.
-    var noun: String {
-        switch self {
-        case .instance: "instance"
-        case .frame: "frame"
-        case .bulk: "bulk data"
-        case .metadata: "metadata"
-        case .rendered: "rendered image"
-        case .thumbnail: "thumbnail"
-        case .frameIndex: "frame index"
-        }
-    }
-
     var frameNumber: Int? {
         switch self {
         case .frame(let number, _), .rendered(let number?, _, _), .thumbnail(let number?, _, _): number

@@ -49,8 +49,7 @@ extension Gateway {
 
     /// What is known of an endpoint's archive; nothing, when its address lies on no configured backend.
     func abilities(of candidate: EndpointChoice.Candidate, at now: ContinuousClock.Instant) -> Abilities {
-        guard let backend = candidate.base.flatMap({ upstream.backend(for: $0) }) else { return Abilities() }
-        return abilityBook.known(of: .init(backend: backend.name, type: candidate.type), at: now)
+        upstream.abilities(of: candidate, in: abilityBook, at: now)
     }
 
     func key(_ object: ObjectClass, of target: InstanceTarget) -> ObjectKey {

@@ -26,8 +26,10 @@ package final class AdminHandler: RequestHandler {
     package func handle(_ exchange: Exchange) {
         let head = exchange.request
         let request = AdminRequest(
-            method: head.method.description, path: String(head.target.prefix { $0 != "?" }), host: head.fields["host"],
-            origin: head.fields["origin"], authorization: head.fields["authorization"], peer: exchange.peer)
+            method: head.method.description, path: String(head.target.prefix { $0 != "?" }),
+            query: head.target.firstIndex(of: "?").map { String(head.target[$0...].dropFirst()) },
+            accept: head.fields["accept"], host: head.fields["host"], origin: head.fields["origin"],
+            authorization: head.fields["authorization"], peer: exchange.peer)
         exchange.loop.spawn {
             let phase = self.phase.withLock { $0 }
             let answer = await self.routes.answer(request, phase: phase, on: exchange.loop)

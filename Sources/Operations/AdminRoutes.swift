@@ -3,21 +3,26 @@
 package import DICOM
 package import DiskCache
 package import EventLoop
+package import Gateway
 package import StudyDirectory
 
 /// What an admin call can ask of the gateway.
 package struct AdminActions: Sendable {
     /// Answers what the gateway's explanation holds.
     package var explain: @Sendable (UID, UID?, EventLoop) async -> Result<JSONValue, DirectoryError>
+    /// Target and Accept of a request.
+    package var explainRequest: @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>
     package var statistics: @Sendable () -> CacheStatistics
     /// Answers bytes freed.
     package var purge: @Sendable (UID, UID?) async -> Int64
 
     package init(
         explain: @escaping @Sendable (UID, UID?, EventLoop) async -> Result<JSONValue, DirectoryError>,
+        explainRequest: @escaping @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>,
         statistics: @escaping @Sendable () -> CacheStatistics, purge: @escaping @Sendable (UID, UID?) async -> Int64
     ) {
         self.explain = explain
+        self.explainRequest = explainRequest
         self.statistics = statistics
         self.purge = purge
     }
@@ -37,16 +42,21 @@ package struct AdminRequest: Sendable {
     package var method: String
     /// Without its query.
     package var path: String
+    package var query: String?
+    package var accept: String?
     package var host: String?
     package var origin: String?
     package var authorization: String?
     package var peer: String
 
     package init(
-        method: String, path: String, host: String?, origin: String? = nil, authorization: String? = nil, peer: String
+        method: String, path: String, query: String? = nil, accept: String? = nil, host: String?,
+        origin: String? = nil, authorization: String? = nil, peer: String
     ) {
         self.method = method
         self.path = path
+        self.query = query
+        self.accept = accept
         self.host = host
         self.origin = origin
         self.authorization = authorization
@@ -75,6 +85,8 @@ package struct AdminRoutes: Sendable {
         case health
         case readiness
         case explain(UID, UID?)
+        /// Path and query of a request to the gateway.
+        case explainRequest(String)
         case statistics
         case purge(UID, UID?)
 
@@ -98,7 +110,7 @@ package struct AdminRoutes: Sendable {
     /// - Parameter loop: the one that this runs on.
     package func answer(_ request: AdminRequest, phase: AdminPhase, on loop: EventLoop) async -> AdminAnswer {
         let route: Route
-        switch parse(request.path) {
+        switch parse(request.path, query: request.query) {
         case .success(let parsed): route = parsed
         case .failure(let refusal): return refusal.answer
         }
@@ -107,25 +119,27 @@ package struct AdminRoutes: Sendable {
             return .sentence(405, "This answers to \(allow) only.", allow: allow)
         }
         if let refusal = await refusal(of: request, for: route) { return refusal }
-        return await perform(route, phase: phase, on: loop)
+        return await perform(route, accept: request.accept ?? "*/*", phase: phase, on: loop)
     }
 
     // MARK: Grammar
 
     private struct Refusal: Error { let answer: AdminAnswer }
 
-    private func parse(_ path: String) -> Result<Route, Refusal> {
+    private func parse(_ path: String, query: String?) -> Result<Route, Refusal> {
         let unknown = Refusal(
             answer: .sentence(
                 404,
                 """
-                There is nothing here. The admin listener knows /healthz, /readyz, /explain/{study}[/{series}], /cache/stats \
-                and DELETE /cache/studies/{study}[/series/{series}].
+                There is nothing here. The admin listener knows /healthz, /readyz, /explain/{study}[/{series}], /explain/ before \
+                any path of the gateway, /cache/stats and DELETE /cache/studies/{study}[/series/{series}].
                 """))
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         switch (parts.first, parts.count) {
         case ("healthz", 1): return .success(.health)
         case ("readyz", 1): return .success(.readiness)
+        case ("explain", 2...) where UID(parts[1]) == nil && parts[1].contains(where: \.isLetter):
+            return .success(.explainRequest(path.dropFirst("/explain".count) + (query.map { "?\($0)" } ?? "")))
         case ("explain", 2): return uids(parts[1], nil).map { .explain($0.0, $0.1) }
         case ("explain", 3): return uids(parts[1], parts[2]).map { .explain($0.0, $0.1) }
         case ("cache", 2) where parts[1] == "stats": return .success(.statistics)
@@ -154,7 +168,7 @@ package struct AdminRoutes: Sendable {
         case .health, .readiness:
             // Probes ask by address, and the answer tells nothing.
             return nil
-        case .explain, .statistics, .purge: break
+        case .explain, .explainRequest, .statistics, .purge: break
         }
         guard let host = request.host, allowedHosts.contains(Self.name(ofHost: host)) else {
             return .sentence(403, "The Host of the request is neither loopback nor one of allowed_hosts.")
@@ -198,7 +212,9 @@ package struct AdminRoutes: Sendable {
 
     // MARK: Answers
 
-    private func perform(_ route: Route, phase: AdminPhase, on loop: EventLoop) async -> AdminAnswer {
+    private func perform(
+        _ route: Route, accept: String, phase: AdminPhase, on loop: EventLoop
+    ) async -> AdminAnswer {
         if case .health = route { return .sentence(200, "ok") }
         let actions: AdminActions
         switch phase {
@@ -215,6 +231,13 @@ package struct AdminRoutes: Sendable {
             switch await actions.explain(study, series, loop) {
             case .success(let explanation): return .json(explanation)
             case .failure(let error): return Self.answer(to: error)
+            }
+        case .explainRequest(let target):
+            switch await actions.explainRequest(target, accept, loop) {
+            case .success(let explanation): return .json(explanation)
+            case .failure(.directory(let error, _)): return Self.answer(to: error)
+            case .failure(.request(let status, let sentence)):
+                return .sentence(status, "The gateway would refuse this request: \(sentence)")
             }
         }
     }

@@ -5,10 +5,25 @@ package import Gateway
 extension Explanation {
     /// What `/explain/…` and `wadogate explain --json` answer.
     package var json: JSONValue {
+        .object(
+            [
+                ("study", .text(study.string)), ("source", .text(source)), ("stale", .flag(isStale)),
+                ("status", .text(status)),
+                ("version", .text(version)), ("series", .array(series.map(\.json))),
+            ] + (request.map { [("request", $0.json)] } ?? []))
+    }
+}
+
+extension Explanation.RequestLine {
+    var json: JSONValue {
         .object([
-            ("study", .text(study.string)), ("source", .text(source)), ("stale", .flag(isStale)),
-            ("status", .text(status)),
-            ("version", .text(version)), ("series", .array(series.map(\.json))),
+            ("target", .text(target)), ("meaning", .text(meaning)), ("forms", .text(forms)),
+            ("steps", .array(steps.map { .text($0) })),
+            (
+                "passed_over",
+                .array(passedOver.map { .object([("endpoint", .text($0.endpoint)), ("reason", .text($0.reason))]) })
+            ),
+            ("refusal", .optional(refusal)),
         ])
     }
 }

@@ -45,16 +45,23 @@ package struct Command: Sendable {
                 """,
             options: configured + [helpOption], examples: ["wadogate check --config wadogate.yaml"], run: check),
         Command(
-            name: "explain", operands: "STUDY[/SERIES]",
-            summary: "Say where a study's images would come from, and why.",
+            name: "explain", operands: "STUDY[/SERIES] | URL",
+            summary: "Say where a study's images would come from, and how a request would be answered.",
             details: """
                 Asks the configured sources for the study, as the gateway would, and prints the record's source and, for each
-                series, the endpoints that can be used, best first, and why the others can't. It needs no running gateway.
+                series, the endpoints that can be used, best first, and why the others can't. For the URL of a request it
+                also prints the steps that would lead to the answer: what the cache holds, which archive is asked for what,
+                what is made from the stored instance. It needs no running gateway; what a running one has found out of its
+                archives, its admin listener tells: GET /explain before the URL's path and query.
                 """,
-            options: configured + [Option("json", "Print JSON instead of a table."), helpOption],
+            options: configured + [
+                Option("accept", value: "FIELD", "The request's Accept field; */* if left out."),
+                Option("json", "Print JSON instead of a table."), helpOption,
+            ],
             examples: [
                 "wadogate explain 1.2.840.113619.2.1",
                 "wadogate explain --json 1.2.840.113619.2.1/1.2.840.113619.2.1.7",
+                "wadogate explain '/dicom-web/studies/1.2/series/1.2.3/instances/1.2.3.4/frames/3'",
             ],
             run: explain),
         Command(

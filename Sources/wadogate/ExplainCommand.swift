@@ -1,6 +1,7 @@
-// `wadogate explain`: asks the sources itself, without a running gateway and without touching its cache.
+// `wadogate explain`: asks the sources itself, without a running gateway; of its cache it reads, and changes nothing.
 import Configuration
 import DICOM
+import DiskCache
 import EventLoop
 import FHIR
 import Gateway
@@ -9,16 +10,35 @@ import Operations
 import StudyDirectory
 import Upstream
 
+/// What is to be explained.
+private enum Subject {
+    case study(UID, series: UID?)
+    /// Path and query of a request, and its Accept field.
+    case request(String, accept: String)
+
+    init?(_ text: String, accept: String?) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let uids = parts.compactMap { UID(lenient: $0) }
+        if (1...2).contains(parts.count), uids.count == parts.count {
+            self = .study(uids[0], series: uids.count == 2 ? uids[1] : nil)
+        } else if text.hasPrefix("/") || text.hasPrefix("http://") || text.hasPrefix("https://") {
+            self = .request(text, accept: accept ?? "*/*")
+        } else {
+            return nil
+        }
+    }
+}
+
 func explain(_ arguments: Arguments) -> ExitStatus {
-    let parts = (arguments.operands.first ?? "").split(separator: "/", omittingEmptySubsequences: false)
-    let uids = parts.compactMap { UID(lenient: $0) }
-    guard (1...2).contains(parts.count), uids.count == parts.count else {
-        complain("wadogate explain: STUDY[/SERIES] are UIDs: 1 to 64 digits and dots each\n")
+    guard let subject = Subject(arguments.operands.first ?? "", accept: arguments["accept"]) else {
+        complain(
+            "wadogate explain: say STUDY[/SERIES], UIDs of 1 to 64 digits and dots each, or the URL of a request, which "
+                + "begins with / or http\n")
         return .usage
     }
     do throws(ConfigurationError) {
         let (configuration, _) = try ConfigurationFile.read(arguments)
-        return explain(uids[0], uids.count == 2 ? uids[1] : nil, configuration, asJSON: arguments.has("json"))
+        return explain(subject, configuration, asJSON: arguments.has("json"))
     } catch {
         ConfigurationFile.report(error)
         return .configuration
@@ -27,11 +47,11 @@ func explain(_ arguments: Arguments) -> ExitStatus {
 
 private enum Answer {
     case explanation(Explanation)
-    case refused(DirectoryError)
+    case refused(ExplainError)
     case failed(StartError)
 }
 
-private func explain(_ study: UID, _ series: UID?, _ configuration: Configuration, asJSON: Bool) -> ExitStatus {
+private func explain(_ subject: Subject, _ configuration: Configuration, asJSON: Bool) -> ExitStatus {
     let main = MainThread()
     let loops: EventLoopGroup
     do throws(SystemError) {
@@ -43,16 +63,22 @@ private func explain(_ study: UID, _ series: UID?, _ configuration: Configuratio
     let workers = WorkerPool(threads: 4)
     let answer = Handover<Answer>()
     loops.loops[0].spawn {
-        answer.put(await ask(study, series, configuration, loops, workers))
+        answer.put(await ask(subject, configuration, loops, workers))
         main.finish(.success)
     }
     guard case .finished = main.next() else { return .failure }
     switch answer.take() {
     case .explanation(let explanation)?:
         say(asJSON ? explanation.json.page : text(of: explanation))
-        guard explanation.series.contains(where: { $0.instances == nil }) else { return .success }
-        complain("wadogate: the record of study \(study) lists no series \(series?.string ?? "")\n")
-    case .refused(let error)?: complain("wadogate: \(sentence(for: error, study: study, configuration))\n")
+        let unlisted = explanation.series.filter { $0.instances == nil }
+        if explanation.request?.refusal == nil, unlisted.isEmpty { return .success }
+        for line in unlisted {
+            complain("wadogate: the record of study \(explanation.study) lists no series \(line.series)\n")
+        }
+    case .refused(.directory(let error, let study))?:
+        complain("wadogate: \(sentence(for: error, study: study, configuration))\n")
+    case .refused(.request(let status, let sentence))?:
+        complain("wadogate: the gateway would refuse this request with \(status): \(sentence)\n")
     case .failed(let error)?: complain("wadogate: \(error)\n")
     case nil: break
     }
@@ -60,7 +86,7 @@ private func explain(_ study: UID, _ series: UID?, _ configuration: Configuratio
 }
 
 private func ask(
-    _ study: UID, _ series: UID?, _ configuration: Configuration, _ loops: EventLoopGroup, _ workers: WorkerPool
+    _ subject: Subject, _ configuration: Configuration, _ loops: EventLoopGroup, _ workers: WorkerPool
 ) async -> Answer {
     let upstream: Upstream
     do throws(StartError) {
@@ -71,10 +97,21 @@ private func ask(
     let directory = await StudyDirectory(
         sources: configuration.sources, upstream: upstream, loops: loops, workers: workers
     ) { complain("note: \($0)\n") }
-    let explainer = Explainer(
-        directory: directory, upstream: upstream, defaultEndpoint: configuration.gateway.defaultEndpoint)
-    do throws(DirectoryError) {
-        return .explanation(try await explainer.explain(study: study, series: series, on: loops.loops[0]))
+    let cache = CacheGlance(path: configuration.cache.path)
+    let explainer = Explainer(directory: directory, upstream: upstream, settings: configuration.gateway) { key in
+        await workers.run { cache.description(of: key) }
+    }
+    do throws(ExplainError) {
+        switch subject {
+        case .study(let study, let series):
+            do throws(DirectoryError) {
+                return .explanation(try await explainer.explain(study: study, series: series, on: loops.loops[0]))
+            } catch {
+                return .refused(.directory(error, study: study))
+            }
+        case .request(let target, let accept):
+            return .explanation(try await explainer.explain(target: target, accept: accept, on: loops.loops[0]))
+        }
     } catch {
         return .refused(error)
     }
@@ -123,5 +160,19 @@ func text(of explanation: Explanation) -> String {
         for rejection in line.rejected { append(["no", rejection.endpoint, "", "", rejection.reason]) }
         if line.chosen.isEmpty && line.rejected.isEmpty { append(["no", "-", "", "", "the record names no endpoint"]) }
     }
-    return facts.text + "\n" + table.text
+    return facts.text + "\n" + table.text + (explanation.request.map { "\n" + text(of: $0) } ?? "")
+}
+
+private func text(of request: Explanation.RequestLine) -> String {
+    var facts = TextTable()
+    facts.append(["request", request.target])
+    facts.append(["means", request.meaning])
+    facts.append(["forms", request.forms])
+    if let refusal = request.refusal { facts.append(["refused", refusal]) }
+    var steps = TextTable(["STEP", "UNTIL ONE SUCCEEDS"], rightAligned: [0])
+    for (index, step) in request.steps.enumerated() { steps.append(["\(index + 1)", step]) }
+    var passedOver = TextTable(["NOT ASKED", "WHY"])
+    for one in request.passedOver { passedOver.append([one.endpoint, one.reason]) }
+    return facts.text + (request.steps.isEmpty ? "" : "\n" + steps.text)
+        + (request.passedOver.isEmpty ? "" : "\n" + passedOver.text)
 }

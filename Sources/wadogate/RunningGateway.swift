@@ -123,7 +123,14 @@ final class RunningGateway: Sendable {
         AdminActions(
             explain: { study, series, loop in
                 do throws(DirectoryError) {
-                    return .success(try await gateway.explain(study: study, series: series, on: loop).json)
+                    return .success(try await gateway.explainer.explain(study: study, series: series, on: loop).json)
+                } catch {
+                    return .failure(error)
+                }
+            },
+            explainRequest: { target, accept, loop in
+                do throws(ExplainError) {
+                    return .success(try await gateway.explainer.explain(target: target, accept: accept, on: loop).json)
                 } catch {
                     return .failure(error)
                 }

@@ -17,6 +17,13 @@ from bed.scripted import Gate
 MIB = 1 << 20
 
 
+def _steps(output):
+    """The steps of an explanation: the lines below STEP, without their numbers."""
+    _, _, table = output.partition("\nSTEP")
+    lines = table.splitlines()[1:]
+    return [line.split(maxsplit=1)[1].strip() for line in lines if line.strip()[:1].isdigit()]
+
+
 class TestExplain:
     """Which record, from which source, which endpoint for each series, and why not the others."""
 
@@ -55,6 +62,45 @@ class TestExplain:
     def test_something_that_is_no_uid(self, hospital):
         found = self.explain(hospital, "../etc")
         assert found.returncode != 0
+
+    def test_a_request_to_a_web_archive(self, hospital):
+        image = hospital.rs.whole_studies[-1]
+        found = self.explain(hospital, f"/dicom-web{image.path}/frames/1")
+        assert found.returncode == 0, found.stderr
+        steps = _steps(found.stdout)
+        assert f"{image.path}/frames/1" in steps[0] and "dicom-wado-rs" in steps[0]
+        assert "stored instance" in steps[1]
+
+    def test_a_request_that_is_translated(self, hospital):
+        image = hospital.uri.whole_studies[0]
+        url = f"http://somewhere/dicom-web{image.path}/rendered?window=40,400,linear"
+        found = self.explain(hospital, url)
+        assert found.returncode == 0, found.stderr
+        step, = _steps(found.stdout)
+        assert "requestType=WADO" in step and "windowCenter=40&windowWidth=400" in step
+        assert "probe" in step and "window" in step
+
+    def test_a_request_that_the_cache_answers(self, hospital):
+        """The command reads the cache of a gateway that runs; the gateway says the same."""
+        image = hospital.rs.whole_studies[-1]
+        path = f"/dicom-web{image.path}/frames/1"
+        accept = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+        assert requests.get(hospital.gateway.origin + path, headers={"Accept": accept}).status_code == 200
+        found = run("explain", path, "--accept", accept, "--config", hospital.gateway.configuration_path)
+        assert "that the cache holds" in _steps(found.stdout)[0]
+        answer = requests.get(f"{hospital.gateway.admin}/explain{path}", headers={"Accept": accept})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["request"]["steps"] == _steps(found.stdout)
+
+    def test_a_whole_study_on_two_archives(self, hospital):
+        found = self.explain(hospital, f"/dicom-web/studies/{SPLIT_STUDY}")
+        assert found.returncode == 0, found.stderr
+        assert len(_steps(found.stdout)) == len(hospital.rs.of_split_study + hospital.uri.of_split_study)
+
+    def test_a_request_that_would_be_refused(self, hospital):
+        image = hospital.rs.whole_studies[-1]
+        found = self.explain(hospital, f"/dicom-web{image.path}/rendered?quality=1000")
+        assert found.returncode != 0 and "quality" in found.stderr and "400" in found.stderr
 
     def test_why_not_the_others(self, lab):
         lab.small("image")

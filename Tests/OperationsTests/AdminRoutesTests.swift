@@ -18,6 +18,7 @@ import Testing
             default: .failure(.notFound)
             }
         },
+        explainRequest: { target, accept, _ in .success(.array([.text(target), .text(accept)])) },
         statistics: { CacheStatistics() }, purge: { _, series in series == nil ? 100 : 10 })
 
     init() throws { loop = try EventLoop() }
