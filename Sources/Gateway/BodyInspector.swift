@@ -43,7 +43,7 @@ struct BodyInspector {
             }
         case .payload:
             return try describePayload()
-        case .picture, .json, .xml:
+        case .picture, .pictureOf, .json, .xml:
             first += piece.prefix(16 - min(16, first.count))
             return first.count < 16 ? nil : try describePicture()
         }
@@ -96,7 +96,10 @@ struct BodyInspector {
         guard let actual = Self.sniff(first) ?? (isCredible(declared) ? declared : nil) else {
             throw .badBody(from: backend, "\(declared) where a picture was asked for")
         }
-        return ObjectDescription(mediaType: actual, backend: backend)
+        // How a text is to be read is the archive's to say.
+        let charset = actual == declared && actual.hasPrefix("text/") ? type[parameter: "charset"] : nil
+        let mediaType = MediaType(actual, charset.map { [("charset", $0)] } ?? []).description
+        return ObjectDescription(mediaType: mediaType, backend: backend)
     }
 
     /// A type that no browser runs as a program of the gateway's origin; anything unknown is bytes.

@@ -12,6 +12,8 @@ extension Gateway {
         _ objects: [[ObjectClass]], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) {
+        try await checkPicture(of: target, located, request, context)
+        if try await deliverPresentation(of: target, located, request, context) { return }
         guard objects.count > 1 else {
             guard let variants = objects.first else { throw Problem(status: 400, "No frame was asked for.") }
             do throws(Problem) {

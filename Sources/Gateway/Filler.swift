@@ -82,6 +82,9 @@ final class Filler: @unchecked Sendable {
         case .dataSet, .payload, .picture:
             let parts = PartSource(body: body, fields: response.head.fields, backend: backend.name)
             try await fillOnePart(of: parts, as: request.answer, backend: backend.name)
+        case .pictureOf(let image):
+            let parts = PartSource(body: body, fields: response.head.fields, backend: backend.name)
+            try await fillPicture(of: image, from: parts, as: request.answer, backend: backend.name)
         }
     }
 
@@ -167,6 +170,16 @@ final class Filler: @unchecked Sendable {
         guard let fields = try await parts.nextPart() else {
             throw .badBody(from: backend, "an answer without any part")
         }
+        try await fill(part: fields, of: parts, as: answer, backend: backend)
+        if try await parts.nextPart() != nil {
+            throw .badBody(from: backend, "several parts where one was asked for")
+        }
+    }
+
+    /// Writes the present part, whose head these fields are.
+    func fill(
+        part fields: HTTPFields, of parts: PartSource, as answer: BackendRequest.Answer, backend: String
+    ) async throws(Problem) {
         let expected = parts.announcedLength(of: fields)
         var inspector = BodyInspector(object: object, target: target, answer: answer, fields: fields, backend: backend)
         var held: [UInt8] = []
@@ -191,9 +204,6 @@ final class Filler: @unchecked Sendable {
         if !hasBegun {
             try await begin(try inspector.finish(), expecting: length)
             try await append(held)
-        }
-        if try await parts.nextPart() != nil {
-            throw .badBody(from: backend, "several parts where one was asked for")
         }
     }
 

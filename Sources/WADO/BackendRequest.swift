@@ -33,6 +33,8 @@ package struct BackendRequest: Sendable, Hashable {
         case xml
         /// A picture whose type its first bytes tell.
         case picture
+        /// Of several pictures the one of this instance, which its Content-Location names.
+        case pictureOf(InstanceTarget)
     }
 
     package var url: HTTPURL
@@ -82,22 +84,38 @@ extension BackendRequest {
         abilities: Abilities, facts: InstanceFacts?
     ) throws(WADOError) {
         var object = object
-        var rendering = rendering
+        var rendering = object.pictureType.map { rendering.relevant(to: $0) } ?? rendering
         var wants: Set<Ability> = []
         if case .thumbnail(let frame, _, let type) = object, abilities.has(.thumbnail) == false {
             object = .rendered(frame: frame, parameters: "", type: type)
             wants = rendering.shrink(for: abilities)
         }
-        var asked: RenderingQuery?
-        switch object {
-        case .rendered, .thumbnail: asked = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns)
-        default: break
+        guard let type = object.pictureType else {
+            self.init(
+                url: base.appending(path: target.path + Self.tail(of: object), query: nil),
+                accept: Self.accept(for: object), answer: Self.answer(to: object))
+            return
         }
-        self.init(
-            url: base.appending(
-                path: target.path + Self.tail(of: object), query: asked.flatMap { $0.items.isEmpty ? nil : $0.items }),
-            accept: Self.accept(for: object), answer: Self.answer(to: object))
-        (needs, self.wants) = (asked?.needs ?? [], wants)
+        let charset = Self.charset(rendering.charset, abilities)
+        let presentation = rendering.presentation
+        if presentation != nil { rendering = try rendering.toPresentationState() }
+        let asked = try rendering.wadoRSQuery(rows: facts?.rows, columns: facts?.columns)
+        let items = [asked.items, charset.items].filter { !$0.isEmpty }.joined(separator: "&")
+        let query = items.isEmpty ? nil : items
+        if let presentation {
+            // The presentation state's own picture is one of each image that it applies to.
+            let state = InstanceTarget(
+                study: target.study, series: presentation.series, instance: presentation.instance)
+            self.init(
+                url: base.appending(path: state.path + "/rendered", query: query),
+                accept: "multipart/related; type=\"\(type)\"", answer: .pictureOf(target))
+        } else {
+            self.init(
+                url: base.appending(path: target.path + Self.tail(of: object), query: query),
+                accept: Self.accept(for: object), answer: .picture)
+        }
+        needs = asked.needs.union(charset.needs)
+        self.wants = wants.union(charset.wants)
         // A thumbnail's size is a wish (PS3.18 §10.4.1.1.4), and an archive that has thumbnails knows it.
         if case .thumbnail = object { needs.remove(.viewport) }
     }
@@ -166,14 +184,19 @@ extension BackendRequest {
             if syntax != ObjectClass.stored { query += "&transferSyntax=\(syntax)" }
             self.init(url: base.merging(query: query), accept: "application/dicom", answer: .dataSet)
         case .rendered(let frame, _, let type), .thumbnail(let frame, _, let type):
-            var rendering = rendering
+            var rendering = rendering.relevant(to: type)
             if case .thumbnail = object { wants = rendering.shrink(for: abilities) }
             let asked = try rendering.wadoURIQuery(rows: facts?.rows, columns: facts?.columns)
-            let number = try Self.frameNumber(frame, of: facts?.numberOfFrames ?? 1, abilities)
-            let items = [query, "contentType=\(type)", asked.items, number.items].filter { !$0.isEmpty }
+            let charset = Self.charset(rendering.charset, abilities)
+            // The standard has no frame numbers beside presentation states (PS3.18 §9.5.2.3).
+            let number: Items =
+                rendering.presentation == nil
+                ? try Self.frameNumber(frame, of: facts?.numberOfFrames, type: type, abilities) : ("", [], [])
+            let items = [query, "contentType=\(type)", asked.items, charset.items, number.items]
+                .filter { !$0.isEmpty }
             self.init(url: base.merging(query: items.joined(separator: "&")), accept: type, answer: .picture)
-            needs = asked.needs.union(number.needs)
-            self.wants = wants.union(number.wants)
+            needs = asked.needs.union(charset.needs).union(number.needs)
+            self.wants = wants.union(charset.wants).union(number.wants)
         case .frame, .bulk, .metadata, .frameIndex:
             throw Self.refusal(of: object, by: .wadoURI) ?? WADOError(status: 501, message: "Not translated.")
         }
@@ -208,17 +231,39 @@ extension BackendRequest {
         }
     }
 
+    /// Query items, what they demand of an archive, and what would make the answer a better one.
+    private typealias Items = (items: String, needs: Set<Ability>, wants: Set<Ability>)
+
     /// frameNumber is an error for an instance of one frame (PS3.18 §9.5.1.2.3). Of several, the picture of the whole
-    /// instance is its first frame's, and what an archive shows that does not know the parameter is its picture, too.
+    /// instance in a type for one frame is its first frame's, and what an archive shows that does not know the parameter is
+    /// its picture, too.
     private static func frameNumber(
-        _ frame: Int?, of frames: Int, _ abilities: Abilities
-    ) throws(WADOError) -> (items: String, needs: Set<Ability>, wants: Set<Ability>) {
+        _ frame: Int?, of frames: Int?, type: String, _ abilities: Abilities
+    ) throws(WADOError) -> Items {
+        guard let frames else {
+            if frame == nil { return ("", [], []) }
+            throw WADOError(
+                status: 501,
+                message: "No single frame can be asked for, since it is not known how many the instance has.")
+        }
         if let frame, frame > frames {
             throw WADOError(status: 404, message: "Frame \(frame) does not exist: the instance has \(frames).")
         }
         guard frames > 1 else { return ("", [], []) }
         if let frame { return ("frameNumber=\(frame)", [.frameNumber], []) }
+        guard type.hasPrefix("image/"), type != "image/gif" else { return ("", [], []) }
         return (abilities.has(.frameNumber) == true ? "frameNumber=1" : "", [], [.frameNumber])
+    }
+
+    /// charset has one spelling in both protocols. Where UTF-8 would do, which is what an archive sends that is told
+    /// nothing, it is a wish.
+    private static func charset(_ names: [String], _ abilities: Abilities) -> Items {
+        guard let list = CharsetList(names: names) else { return ("", [], []) }
+        let named = list.names.filter { $0 != "*" }
+        guard !named.isEmpty else { return ("", [], []) }
+        let items = "charset=" + named.map { PercentCoding.encode($0, for: .queryItem) }.joined(separator: ",")
+        if !list.allowsUTF8 { return (items, [.charset], []) }
+        return (abilities.has(.charset) == true ? items : "", [], [.charset])
     }
 
     /// Why an archive that lacks these is not asked for a picture.
@@ -237,6 +282,21 @@ extension RenderingParameters {
     /// The edge of a thumbnail for which the client names no size, in pixels.
     static let thumbnailEdge = 256
 
+    /// What can be asked of a presentation state's own picture: a size, and what does not select pixels (PS3.18 §8.3.5.1.3).
+    ///
+    /// - Throws: 501 for a part of the image.
+    fileprivate func toPresentationState() throws(WADOError) -> RenderingParameters {
+        guard area?.isWhole ?? true else {
+            throw WADOError(
+                status: 501,
+                message: "The parameter \"region\" cannot be combined with \"presentationUID\" for the archive of this "
+                    + "image, whose presentation states are shown whole.")
+        }
+        var result = self
+        result.presentation = nil
+        return result
+    }
+
     /// Makes a picture a thumbnail: of the client's size, else a small one where the archive is known to make such.
     ///
     /// - Returns: what would make it better.
@@ -249,6 +309,14 @@ extension RenderingParameters {
 }
 
 extension ObjectClass {
+    /// The media type of a picture or text; nil for what is no rendering.
+    var pictureType: String? {
+        switch self {
+        case .rendered(_, _, let type), .thumbnail(_, _, let type): type
+        default: nil
+        }
+    }
+
     /// The syntax word for what the archive holds (`transfer-syntax=*`).
     package static let stored = "stored"
 

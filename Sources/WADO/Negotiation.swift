@@ -128,6 +128,11 @@ struct Negotiation {
         return .rendered(types: values, envelope: envelope)
     }
 
+    /// The character sets named with types of texts.
+    var textCharsets: [String] {
+        ranges.filter { $0.type.hasPrefix("text/") }.flatMap { $0.values(ofParameter: "charset") }
+    }
+
     // MARK: Ranges
 
     /// The media type that is meant, and how it is wrapped; nil for another kind of multipart.

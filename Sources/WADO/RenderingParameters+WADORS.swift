@@ -13,13 +13,15 @@ extension RenderingParameters {
     /// - Parameters:
     ///   - rows: Rows (0028,0010) of the image, where known; needed if ``needsDimensions``.
     ///   - columns: Columns (0028,0011).
+    /// A presentation state is a resource of its own, which is asked instead of the image (``BackendRequest``).
+    ///
     /// - Throws: 501 for a presentation state and for a size that depends on unknown dimensions; 400 for an area outside
     ///   the image.
     package func wadoRSQuery(rows: Int?, columns: Int?) throws(WADOError) -> RenderingQuery {
         guard presentation == nil else {
             throw WADOError(
                 status: 501,
-                message: "The parameter \"presentationUID\" cannot be translated for the archive of this image yet.")
+                message: "The parameter \"presentationUID\" cannot be sent to the archive of this image.")
         }
         var items: [String] = []
         var needs: Set<Ability> = []

@@ -47,18 +47,34 @@ package struct RenderingParameters: Sendable, Hashable {
     package var iccProfile: String?
     /// presentationSeriesUID and presentationUID.
     package var presentation: Presentation?
+    /// Of texts: lower-case names of character sets, best first, "*" for any; empty where nothing is asked.
+    package var charset: [String] = []
 
     package init() {}
+
+    /// Those that make a difference to a representation of this media type: a text has a character set and no size, and
+    /// quality is a matter of lossy compression (PS3.18 §8.3.5.1.2, §8.8).
+    package func relevant(to type: String) -> RenderingParameters {
+        var result = self
+        if type.hasPrefix("text/") {
+            result = RenderingParameters()
+            (result.charset, result.presentation) = (charset, presentation)
+            return result
+        }
+        result.charset = []
+        if ["image/png", "image/gif"].contains(type) { result.quality = nil }
+        return result
+    }
 
     /// No parameter at all.
     package var isDefault: Bool { self == RenderingParameters() }
 
-    /// One spelling for equal pictures: the part of a cache key. Lower-case letters, digits and "=.,;-"; empty when
-    /// default.
+    /// One spelling for equal pictures: the part of a cache key. Empty when default.
     package var normalForm: String {
         var items: [String] = []
         if !annotation.isEmpty { items.append("annotation=" + annotation.sorted().joined(separator: ",")) }
         if let area, let text = area.normalForm { items.append(text) }
+        if !charset.isEmpty { items.append("charset=" + charset.joined(separator: ",")) }
         if let columns { items.append("columns=\(columns)") }
         if let iccProfile { items.append("iccprofile=\(iccProfile)") }
         if let presentation { items.append("presentation=\(presentation.series),\(presentation.instance)") }

@@ -33,7 +33,19 @@ extension Representation {
         }
     }
 
+    /// What is asked for where a client takes a whole range of rendered types (PS3.18 §8.7.4).
+    static func concrete(_ range: String) -> String {
+        switch range {
+        case "*/*", "image/*": "image/jpeg"
+        case "text/*": "text/html"
+        case "video/*": "video/mp4"
+        default: range
+        }
+    }
+
+    /// - Parameter type: with or without parameters.
     static func range(_ range: String, covers type: String) -> Bool {
+        let type = type.prefix { $0 != ";" }
         if range == "*/*" { return true }
         if range.hasSuffix("/*") { return type.hasPrefix(range.dropLast()) }
         return range == type
@@ -89,7 +101,6 @@ extension RetrieveRequest {
 
     private func pictures(_ make: (String, String) -> ObjectClass) -> [ObjectClass] {
         guard case .rendered(let types, _) = representation else { return [] }
-        let normalForm = rendering.normalForm
-        return types.map { make(normalForm, $0.hasSuffix("/*") ? "image/jpeg" : $0) }
+        return types.map(Representation.concrete).map { make(rendering.relevant(to: $0).normalForm, $0) }
     }
 }

@@ -26,12 +26,15 @@ package struct WADOGrammar: Sendable {
         let query = mark.map { target[target.index(after: $0)...] }
         if path == uriPath || path == uriPath + "/" {
             try Self.check(head.method)
-            return try WADOURIQuery(try QueryItems(query), accept: head.fields.values("Accept")).request
+            return try WADOURIQuery(
+                try QueryItems(query), accept: head.fields.values("Accept"),
+                acceptCharset: head.fields.values("Accept-Charset")
+            ).request
         }
         guard let below = resourcePath(of: path) else { return nil }
         let resource = try ResourcePath(below)
         try Self.check(head.method)
-        return try Self.request(for: resource, try QueryItems(query), accept: head.fields.values("Accept"))
+        return try Self.request(for: resource, try QueryItems(query), head.fields)
     }
 
     /// What stands behind the WADO-RS root; nil when the path doesn't begin with it.
@@ -56,7 +59,7 @@ package struct WADOGrammar: Sendable {
 
 extension WADOGrammar {
     private static func request(
-        for path: ResourcePath, _ query: QueryItems, accept: [String]
+        for path: ResourcePath, _ query: QueryItems, _ fields: HTTPFields
     ) throws(WADOError) -> RetrieveRequest {
         var resource = path.resource
         var warnings: [String] = []
@@ -66,8 +69,12 @@ extension WADOGrammar {
         case .thumbnail: rendering = try query.thumbnailParameters()
         default: break
         }
-        try query.checkCharset(isText: resource == .metadata)
-        let negotiation = Negotiation(query: query.all("accept"), fields: accept)
+        let charsets = try query.charsets()
+        if resource == .metadata, let charsets, !charsets.allowsUTF8 {
+            throw WADOError(
+                status: 406, message: "The parameter \"charset\" must allow UTF-8: metadata is sent in nothing else.")
+        }
+        let negotiation = Negotiation(query: query.all("accept"), fields: fields.values("Accept"))
         guard let representation = negotiation.representation(of: resource) else {
             throw notAcceptable(resource, isInstance: path.instance != nil)
         }
@@ -75,6 +82,9 @@ extension WADOGrammar {
             resource = path.instance == nil ? .bulkData : .pixelData
         }
         if case .rendered(let types, _) = representation { try rendering.checkProfile(types: types) }
+        if case .rendered = resource {
+            rendering.charset = negotiation.charsets(query: charsets, fields: fields.values("Accept-Charset"))
+        }
         return RetrieveRequest(
             frontDoor: .wadoRS, study: path.study, series: path.series, instance: path.instance, resource: resource,
             representation: representation, rendering: rendering, warnings: warnings)
@@ -115,22 +125,5 @@ extension RenderingParameters {
         let withoutProfile = ["image/gif", "text/html", "text/plain", "text/xml", "text/rtf"]
         guard let iccProfile, iccProfile != "no", types.allSatisfy(withoutProfile.contains) else { return }
         throw .parameter("iccprofile", iccProfile, mustBe: "\"no\" for \(types.joined(separator: ", "))")
-    }
-}
-
-extension QueryItems {
-    /// Texts are sent in UTF-8 only.
-    ///
-    /// - Throws: 400 for a list that is none; 406 for one without UTF-8, where the answer is a text of ours.
-    func checkCharset(isText: Bool) throws(WADOError) {
-        guard let text = try value("charset") else { return }
-        let names = text.split(separator: ",", omittingEmptySubsequences: false)
-            .map { $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() }
-        guard names.allSatisfy({ MediaType(parsing: "text/" + $0) != nil }) else {
-            throw .parameter("charset", text, mustBe: "a list of character set names")
-        }
-        guard !isText || names.contains(where: { ["utf-8", "utf8", "us-ascii", "*"].contains($0) }) else {
-            throw WADOError(status: 406, message: "The parameter \"charset\" must allow UTF-8: nothing else is sent.")
-        }
     }
 }

@@ -6,9 +6,11 @@ private import HTTP
 struct WADOURIQuery {
     let request: RetrieveRequest
 
-    /// - Parameter accept: values of the Accept field; looked at only when there is no contentType.
+    /// - Parameters:
+    ///   - accept: values of the Accept field; looked at only when there is no contentType.
+    ///   - acceptCharset: values of the Accept-Charset field.
     /// - Throws: 400 naming the parameter, 406 for types that can't be made.
-    init(_ query: QueryItems, accept: [String]) throws(WADOError) {
+    init(_ query: QueryItems, accept: [String], acceptCharset: [String]) throws(WADOError) {
         guard try query.word("requestType", of: ["WADO"]) != nil else {
             throw .parameter("requestType", nil, mustBe: "WADO")
         }
@@ -18,18 +20,24 @@ struct WADOURIQuery {
             throw .parameter("objectUID", nil, mustBe: "a SOP Instance UID")
         }
         let wantsAnonymized = try query.word("anonymize", of: ["yes"]) != nil
-        try query.checkCharset(isText: false)
+        let charsets = try query.charsets()
         let syntaxes = try query.transferSyntaxes()
         var warnings: [String] = []
-        let rendering = try query.wadoURIRendering(warnings: &warnings)
+        var rendering = try query.wadoURIRendering(warnings: &warnings)
         let frame = try query.number("frameNumber", in: 1...999_999_999)
         if frame != nil, rendering.presentation != nil {
             throw .parameters("The parameter \"frameNumber\" cannot be combined with \"presentationUID\".")
         }
         let representation = try Self.representation(query, accept: accept, syntaxes: syntaxes)
-        if case .dataSets = representation { try query.checkThatNothingIsRendered() }
         var resource = RetrieveRequest.Resource.dataSets
-        if case .rendered = representation { resource = .rendered(frames: frame.map { [$0] }) }
+        if case .rendered = representation {
+            resource = .rendered(frames: frame.map { [$0] })
+            // contentType has no parameters; the types of the Accept field count where it is missing.
+            let types = try query.value("contentType") == nil ? accept : []
+            rendering.charset = Negotiation(query: [], fields: types).charsets(query: charsets, fields: acceptCharset)
+        } else {
+            try query.checkThatNothingIsRendered()
+        }
         request = RetrieveRequest(
             frontDoor: .wadoURI, study: study, series: series, instance: instance, resource: resource,
             representation: representation, rendering: resource == .dataSets ? RenderingParameters() : rendering,
@@ -91,15 +99,19 @@ extension QueryItems {
         return uid
     }
 
-    /// "*" or a UID; Explicit VR Little Endian when absent (§9.4.1.2.4).
+    /// "*" or UIDs, best first; Explicit VR Little Endian when absent (§8.7.3.6, §9.4.1.2.4).
     ///
     /// As with WADO-RS, an object that can't be had in the default syntax is sent as it is stored.
     fileprivate func transferSyntaxes() throws(WADOError) -> [String] {
         guard let text = try value("transferSyntax") else { return ["1.2.840.10008.1.2.1", "*"] }
-        guard text == "*" || UID(text) != nil else {
-            throw .parameter("transferSyntax", text, mustBe: "a transfer syntax UID or *")
+        var syntaxes: [String] = []
+        for syntax in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+            guard syntax == "*" || UID(syntax) != nil, syntaxes.count < 16 else {
+                throw .parameter("transferSyntax", text, mustBe: "transfer syntax UIDs, separated by commas, or *")
+            }
+            if !syntaxes.contains(syntax) { syntaxes.append(syntax) }
         }
-        return [text]
+        return syntaxes
     }
 
     /// A DICOM object can't be cropped, scaled or windowed: what asks for that must not be ignored. `imageQuality` and

@@ -84,6 +84,35 @@ import WADO
         #expect(able.url.query?.hasSuffix("&frameNumber=1") == true)
     }
 
+    @Test(arguments: ["image/gif", "video/mp4", "text/html"])
+    func whatShowsEveryFrameNamesNone(type: String) throws {
+        let picture = ObjectClass.rendered(frame: nil, parameters: "", type: type)
+        let request = try request(picture, .wadoURI, abilities: [.frameNumber], frames: 5)
+        #expect(request.url.query?.contains("frameNumber") == false)
+        #expect(request.wants.isEmpty)
+    }
+
+    @Test func noFrameIsAskedForWhereTheirNumberIsUnknown() {
+        #expect {
+            try BackendRequest(
+                for: .rendered(frame: 2, parameters: "", type: "image/jpeg"), of: target,
+                rendering: RenderingParameters(), from: .wadoURI, base: uri, abilities: Abilities(), facts: nil)
+        } throws: { ($0 as? WADOError)?.status == 501 }
+    }
+
+    @Test func qualityIsAskedOfLossyPicturesOnly() throws {
+        var rendering = RenderingParameters()
+        rendering.quality = 50
+        for type in [ConnectionType.wadoRS, .wadoURI] {
+            for (mediaType, isLossy) in [("image/jpeg", true), ("image/jp2", true), ("image/png", false)] {
+                let picture = ObjectClass.rendered(frame: nil, parameters: "", type: mediaType)
+                let request = try request(picture, type, rendering: rendering)
+                #expect(request.needs == (isLossy ? [.quality] : []))
+                #expect(request.url.query?.contains("uality=50") ?? false == isLossy)
+            }
+        }
+    }
+
     @Test func aThumbnailIsASmallPictureOfAnArchiveWithoutThumbnails() throws {
         let thumbnail = ObjectClass.thumbnail(frame: nil, parameters: "", type: "image/png")
         let unknown = try request(thumbnail, .wadoURI)

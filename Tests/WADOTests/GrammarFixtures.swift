@@ -4,10 +4,11 @@ import WADO
 
 /// Asks the grammar as a client does.
 func ask(
-    _ target: String, accept: [String] = [], method: HTTPMethod = .get
+    _ target: String, accept: [String] = [], charset: String? = nil, method: HTTPMethod = .get
 ) throws(WADOError) -> RetrieveRequest? {
     var fields = HTTPFields()
     for value in accept { fields.append("Accept", value) }
+    if let charset { fields.append("Accept-Charset", charset) }
     let grammar = WADOGrammar(dicomWebRoot: "/dicom-web", wadoURIPath: "/wado")
     return try grammar.parse(RequestHead(method: method, target: target, fields: fields))
 }

@@ -1,3 +1,4 @@
+import CachePolicy
 import DICOM
 import Testing
 import WADO
@@ -40,6 +41,27 @@ import WADO
     ])
     func bothDoorsShareTheSpelling(query: String, expected: String) throws {
         #expect(try uri(query).normalForm == expected)
+    }
+
+    @Test(arguments: [
+        ("image/png", "viewport=5,5&quality=70&window=1,2,linear", "columns=5;rows=5;window=1,2,linear"),
+        ("image/jpeg", "quality=70&charset=utf-8", "quality=70"),
+        ("image/jp2", "quality=70", "quality=70"),
+        ("text/html", "viewport=5,5&quality=70&charset=ISO-8859-1,utf8;q=0.5", "charset=iso-8859-1,utf-8"),
+    ])
+    func aPictureIsKnownByWhatChangesIt(type: String, query: String, expected: String) throws {
+        let path = "/dicom-web/studies/1/series/2/instances/3/rendered?"
+        let request = try #require(try ask(path + query, accept: [type]))
+        #expect(request.objects == [[.rendered(frame: nil, parameters: expected, type: type)]])
+    }
+
+    @Test(arguments: [
+        ("*/*", "image/jpeg"), ("image/*", "image/jpeg"), ("text/*", "text/html"), ("video/*", "video/mp4"),
+        ("image/gif", "image/gif"),
+    ])
+    func aRangeOfTypesMeansItsDefault(range: String, type: String) throws {
+        let request = try #require(try ask("/dicom-web/studies/1/series/2/instances/3/rendered", accept: [range]))
+        #expect(request.objects == [[.rendered(frame: nil, parameters: "", type: type)]])
     }
 
     @Test(arguments: [

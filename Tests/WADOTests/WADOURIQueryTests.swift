@@ -15,6 +15,10 @@ import WADO
             "data ~4.70 single"
         ),
         ("&contentType=application/dicom", ["image/jpeg"], "data ~1,* single"),
+        (
+            "&contentType=application/dicom&transferSyntax=1.2.840.10008.1.2.4.90,1.2.840.10008.1.2.1%2C*", [],
+            "data ~4.90,~1,* single"
+        ),
         ("", ["application/dicom"], "data ~1,* single"),
         ("", ["application/dicom;q=0.1, image/png"], "rendered image/png single"),
         ("", [], "rendered */* single"),
@@ -84,7 +88,7 @@ import WADO
         (uids + "&contentType=text/html;charset=utf-8", "contentType"),
         (uids + "&contentType=application/dicom,image/jpeg", "contentType"), (dicom + "&anonymize=no", "anonymize"),
         (dicom + "&anonymize=", "anonymize"), (dicom + "&transferSyntax=jpeg", "transferSyntax"),
-        (dicom + "&transferSyntax=1.2,1.3", "transferSyntax"),
+        (dicom + "&transferSyntax=1.2,,1.3", "transferSyntax"),
         (dicom + "&windowCenter=1&windowWidth=2", "windowCenter"),
         (dicom + "&frameNumber=1", "frameNumber"), (dicom + "&region=0,0,1,1", "region"), (dicom + "&rows=5", "rows"),
         (uids + "&frameNumber=0", "frameNumber"), (uids + "&frameNumber=-1", "frameNumber"),
