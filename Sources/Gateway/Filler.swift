@@ -21,6 +21,8 @@ final class Filler: @unchecked Sendable {
     let rendering: RenderingParameters
     /// Whether the archives are asked for the object in terms of another resource.
     let translates: Bool
+    /// What is known of the instance already; else the cache may know it.
+    let facts: InstanceFacts?
     let loop: EventLoop
     /// Only of a private fill.
     let clientAuthorization: String?
@@ -28,7 +30,8 @@ final class Filler: @unchecked Sendable {
 
     init(
         gateway: Gateway, writer: FillWriter, object: ObjectClass, target: InstanceTarget, choice: EndpointChoice,
-        rendering: RenderingParameters, translates: Bool, loop: EventLoop, clientAuthorization: String?
+        rendering: RenderingParameters, translates: Bool, facts: InstanceFacts?, loop: EventLoop,
+        clientAuthorization: String?
     ) {
         self.gateway = gateway
         self.writer = writer
@@ -37,6 +40,7 @@ final class Filler: @unchecked Sendable {
         self.choice = choice
         self.rendering = rendering
         self.translates = translates
+        self.facts = facts
         self.loop = loop
         self.clientAuthorization = clientAuthorization
     }
@@ -113,7 +117,8 @@ final class Filler: @unchecked Sendable {
             return BackendRequest(url: reference.url, accept: "*/*", answer: .payload)
         }
         let archive = AbilityBook.Archive(backend: backend.name, type: candidate.type)
-        let facts = object.isPicture ? await gateway.cachedFacts(of: target) : nil
+        var facts = facts
+        if facts == nil, object.isPicture { facts = await gateway.cachedFacts(of: target) }
         func request(by abilities: Abilities) throws(Problem) -> BackendRequest {
             var abilities = abilities
             if translates { abilities.known[.thumbnail] = .configured(false) }

@@ -65,17 +65,19 @@ extension Gateway {
 
     /// Looks one object up and, when it is nowhere, starts its fill and follows it like everybody else.
     ///
-    /// - Parameter translating: whether the archives are asked for it in terms of another resource.
+    /// - Parameters:
+    ///   - translating: whether the archives are asked for it in terms of another resource.
+    ///   - facts: the instance's, where they were found out just now: what is still being published is not in the cache.
     func open(
         _ object: ObjectClass, of target: InstanceTarget, _ located: Located, _ rendering: RenderingParameters,
-        _ context: RequestContext, isPrivate: Bool, translating: Bool = false
+        _ context: RequestContext, isPrivate: Bool, translating: Bool = false, facts: InstanceFacts? = nil
     ) async throws(Problem) -> Obtained {
         let key = key(object, of: target)
         let fill: Fill
         var outcome = CacheOutcome.follow
         if isPrivate {
             let writer = cache.privateFill(key)
-            start(writer, object, target, located, rendering, context, isPrivate: true, translating)
+            start(writer, object, target, located, rendering, context, facts, isPrivate: true, translating)
             (fill, outcome) = (writer.fill, .bypass)
         } else {
             let opening: Opening
@@ -84,7 +86,7 @@ extension Gateway {
             case .hit(let object): return .stored(object, .hit)
             case .follow(let running): fill = running
             case .fill(let writer):
-                start(writer, object, target, located, rendering, context, isPrivate: false, translating)
+                start(writer, object, target, located, rendering, context, facts, isPrivate: false, translating)
                 (fill, outcome) = (writer.fill, .miss)
             }
         }
@@ -101,11 +103,12 @@ extension Gateway {
     /// The fill belongs to the cache: it runs on when this client leaves.
     private func start(
         _ writer: FillWriter, _ object: ObjectClass, _ target: InstanceTarget, _ located: Located,
-        _ rendering: RenderingParameters, _ context: RequestContext, isPrivate: Bool, _ translates: Bool
+        _ rendering: RenderingParameters, _ context: RequestContext, _ facts: InstanceFacts?, isPrivate: Bool,
+        _ translates: Bool
     ) {
         let filler = Filler(
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
-            rendering: rendering, translates: translates, loop: context.exchange.loop,
+            rendering: rendering, translates: translates, facts: facts, loop: context.exchange.loop,
             clientAuthorization: isPrivate ? context.exchange.request.fields["authorization"] : nil)
         runFill(on: context.exchange.loop) { await filler.run() }
     }
@@ -125,19 +128,21 @@ extension Gateway {
     /// they are asked for, by the directory's own list, by an object whose data set was checked, or by its metadata.
     ///
     /// A data set proves itself, and pictures that need the image's size or number of frames need more than a listing.
+    ///
+    /// - Returns: what is known of the instance, where the proof has told it.
     func proveMembership(
         for object: ObjectClass, of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
-    ) async throws(Problem) {
+    ) async throws(Problem) -> InstanceFacts? {
         switch object {
-        case .instance, .metadata, .frameIndex: return
+        case .instance, .metadata, .frameIndex: return nil
         case .frame, .bulk:
-            if located.isListed { return }
+            if located.isListed { return nil }
         case .rendered, .thumbnail:
             let isURI = located.choice.candidates.first?.type == .wadoURI
-            if located.isListed, !isURI, !request.rendering.needsDimensions { return }
+            if located.isListed, !isURI, !request.rendering.needsDimensions { return nil }
         }
-        _ = try await facts(of: target, located, context)
+        return try await facts(of: target, located, context)
     }
 
     /// What is known of an instance: from the cache, else from its metadata or, of an archive without metadata, its file.

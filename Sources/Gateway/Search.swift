@@ -116,15 +116,16 @@ struct Search {
         _ candidates: [EndpointChoice.Candidate], for variants: [ObjectClass], translating: Bool
     ) async throws(Problem) -> Obtained {
         let located = restricted(to: candidates)
+        var facts: InstanceFacts?
         if let object = variants.first {
-            try await gateway.proveMembership(for: object, of: target, located, request, context)
+            facts = try await gateway.proveMembership(for: object, of: target, located, request, context)
         }
         var last: Problem?
         for variant in variants {
             do throws(Problem) {
                 let obtained = try await gateway.open(
                     variant, of: target, located, request.rendering, context, isPrivate: isPrivate,
-                    translating: translating)
+                    translating: translating, facts: facts)
                 let description = obtained.description
                 if request.representation.accepts(
                     mediaType: description.mediaType, transferSyntax: description.transferSyntax)

@@ -229,6 +229,17 @@ class TestWADOURI:
         assert "viewport" in answer.text and len(answer.text.split()) > 4, "a sentence"
         assert f":{hospital.uri.archive.port}" not in answer.text
 
+    def test_a_frame_that_the_archive_cannot_be_asked_for(self, hospital, http):
+        """Orthanc ignores frameNumber; and how many frames there are is known in time, of an instance new to the cache."""
+        image = next(each for each in hospital.uri.whole_studies if each.frames > 2 and each.has_pixels)
+        assert hospital.gateway.purge_request(image.study).ok
+        answer = http.get(f"{hospital.gateway.dicomweb}{image.path}/frames/2/rendered", headers={"Accept": "image/jpeg"})
+        assert answer.status_code == 501, answer.text
+        assert "frame_number" in answer.text
+        beyond = http.get(f"{hospital.gateway.dicomweb}{image.path}/frames/{image.frames + 1}/rendered")
+        assert beyond.status_code == 404
+        assert str(image.frames) in beyond.text
+
 
 class TestCollections:
     """Whole series and studies stream through."""
