@@ -41,9 +41,43 @@ final class AbilityBook: Sendable {
     }
 }
 
+extension AbilityBook {
+    /// All that counts at this moment, in the order of names.
+    func findings(at now: ContinuousClock.Instant) -> [AbilityFinding] {
+        var findings = configured.flatMap { backend, abilities in
+            abilities.map { ability, isAble in
+                AbilityFinding(
+                    backend: backend, connectionType: nil, ability: ability.rawValue, isAble: isAble,
+                    source: Abilities.Knowledge.configured(isAble).source)
+            }
+        }
+        for (archive, entries) in found.withLock({ $0 }) {
+            for (ability, entry) in entries
+            where entry.expires > now && configured[archive.backend]?[ability] == nil {
+                findings.append(
+                    AbilityFinding(
+                        backend: archive.backend, connectionType: archive.type.code, ability: ability.rawValue,
+                        isAble: entry.knowledge.isAble, source: entry.knowledge.source, left: entry.expires - now))
+            }
+        }
+        func order(_ finding: AbilityFinding) -> [String] {
+            [finding.backend, finding.connectionType ?? "", finding.ability]
+        }
+        return findings.sorted { order($0).lexicographicallyPrecedes(order($1)) }
+    }
+}
+
 extension Abilities.Knowledge {
+    var source: String {
+        switch self {
+        case .configured: "configured"
+        case .proven: "proven"
+        case .refused(let status): "refused with status \(status)"
+        }
+    }
+
     /// How long it counts.
-    fileprivate var lifetime: Duration {
+    var lifetime: Duration {
         switch self {
         case .configured: .zero
         case .refused: .seconds(600)

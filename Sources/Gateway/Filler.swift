@@ -134,17 +134,19 @@ final class Filler: @unchecked Sendable {
         let first = try request(by: known)
         let unknown = known.unknown(of: first.needs.union(first.wants))
         guard !unknown.isEmpty || !known.lacking(of: first.needs).isEmpty else { return first }
-        if known.lacking(of: first.needs).isEmpty {
-            known = await gateway.prove(
-                unknown, of: archive, base: base, with: target, facts: facts, on: loop,
-                clientAuthorization: clientAuthorization)
+        var problems: [Ability: Problem] = [:]
+        let probe = Probe(
+            of: archive, base: base, with: object, of: target, rendering: rendering, facts: facts, loop: loop,
+            clientAuthorization: clientAuthorization)
+        if let probe, known.lacking(of: first.needs).isEmpty {
+            (known, problems) = await gateway.prove(unknown, by: probe)
         }
         let second = try request(by: known)
         let missing = second.needs.filter { known.has($0) != true }
         guard missing.isEmpty else {
-            throw Problem(
-                BackendRequest.refusal(
-                    lacking: Ability.allCases.filter(missing.contains), type: candidate.type))
+            let names = Ability.allCases.filter(missing.contains)
+            throw names.lazy.compactMap { problems[$0] }.first
+                ?? Problem(BackendRequest.refusal(lacking: names, type: candidate.type))
         }
         return second
     }

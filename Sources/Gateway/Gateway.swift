@@ -28,12 +28,16 @@ package final class Gateway: RequestHandler {
     /// Whether any backend gets the clients' own credentials.
     let hasClientCredentials: Bool
     let abilityBook: AbilityBook
+    let probeFlights = ProbeFlights()
     let runningFills = RunningFills()
+    /// Told of each ability that a probe has found out.
+    let logFinding: @Sendable (AbilityFinding) -> Void
     private let log: @Sendable (RequestLogEntry) -> Void
 
     package init(
         settings: GatewaySettings, upstream: Upstream, directory: StudyDirectory, cache: DiskCache,
-        workers: WorkerPool, log: @escaping @Sendable (RequestLogEntry) -> Void
+        workers: WorkerPool, logFinding: @escaping @Sendable (AbilityFinding) -> Void,
+        log: @escaping @Sendable (RequestLogEntry) -> Void
     ) {
         self.settings = settings
         self.upstream = upstream
@@ -42,6 +46,7 @@ package final class Gateway: RequestHandler {
         self.workers = workers
         abilityBook = AbilityBook(configured: settings.abilities)
         derivers = WorkerPool(threads: 4)
+        self.logFinding = logFinding
         self.log = log
         grammar = WADOGrammar(dicomWebRoot: settings.dicomWebRoot, wadoURIPath: settings.wadoURIPath)
         bulkTokens = BulkTokens(secret: settings.secret)

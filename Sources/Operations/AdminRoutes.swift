@@ -13,17 +13,21 @@ package struct AdminActions: Sendable {
     /// Target and Accept of a request.
     package var explainRequest: @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>
     package var statistics: @Sendable () -> CacheStatistics
+    /// Answers what is known of the backends' abilities.
+    package var abilities: @Sendable () -> JSONValue
     /// Answers bytes freed.
     package var purge: @Sendable (UID, UID?) async -> Int64
 
     package init(
         explain: @escaping @Sendable (UID, UID?, EventLoop) async -> Result<JSONValue, DirectoryError>,
         explainRequest: @escaping @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>,
-        statistics: @escaping @Sendable () -> CacheStatistics, purge: @escaping @Sendable (UID, UID?) async -> Int64
+        statistics: @escaping @Sendable () -> CacheStatistics, abilities: @escaping @Sendable () -> JSONValue,
+        purge: @escaping @Sendable (UID, UID?) async -> Int64
     ) {
         self.explain = explain
         self.explainRequest = explainRequest
         self.statistics = statistics
+        self.abilities = abilities
         self.purge = purge
     }
 }
@@ -88,6 +92,7 @@ package struct AdminRoutes: Sendable {
         /// Path and query of a request to the gateway.
         case explainRequest(String)
         case statistics
+        case backends
         case purge(UID, UID?)
 
         /// GET stands for HEAD too.
@@ -132,12 +137,13 @@ package struct AdminRoutes: Sendable {
                 404,
                 """
                 There is nothing here. The admin listener knows /healthz, /readyz, /explain/{study}[/{series}], /explain/ before \
-                any path of the gateway, /cache/stats and DELETE /cache/studies/{study}[/series/{series}].
+                any path of the gateway, /backends, /cache/stats and DELETE /cache/studies/{study}[/series/{series}].
                 """))
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         switch (parts.first, parts.count) {
         case ("healthz", 1): return .success(.health)
         case ("readyz", 1): return .success(.readiness)
+        case ("backends", 1): return .success(.backends)
         case ("explain", 2...) where UID(parts[1]) == nil && parts[1].contains(where: \.isLetter):
             return .success(.explainRequest(path.dropFirst("/explain".count) + (query.map { "?\($0)" } ?? "")))
         case ("explain", 2): return uids(parts[1], nil).map { .explain($0.0, $0.1) }
@@ -168,7 +174,7 @@ package struct AdminRoutes: Sendable {
         case .health, .readiness:
             // Probes ask by address, and the answer tells nothing.
             return nil
-        case .explain, .explainRequest, .statistics, .purge: break
+        case .explain, .explainRequest, .statistics, .backends, .purge: break
         }
         guard let host = request.host, allowedHosts.contains(Self.name(ofHost: host)) else {
             return .sentence(403, "The Host of the request is neither loopback nor one of allowed_hosts.")
@@ -225,6 +231,7 @@ package struct AdminRoutes: Sendable {
         switch route {
         case .health, .readiness: return .sentence(200, "ready")
         case .statistics: return .json(actions.statistics().json)
+        case .backends: return .json(actions.abilities())
         case .purge(let study, let series):
             return .json(.object([("freed_bytes", .integer(await actions.purge(study, series)))]))
         case .explain(let study, let series):
@@ -251,6 +258,16 @@ package struct AdminRoutes: Sendable {
                 timedOut ? 504 : 502,
                 "The source \(source) \(timedOut ? "did not answer in time" : "could not be asked").")
         }
+    }
+}
+
+extension AbilityFinding {
+    package var json: JSONValue {
+        .object([
+            ("backend", .text(backend)), ("connection_type", .optional(connectionType)), ("ability", .text(ability)),
+            ("able", .flag(isAble)), ("known", .text(source)),
+            ("seconds_left", left.map { .integer($0.components.seconds) } ?? .null),
+        ])
     }
 }
 

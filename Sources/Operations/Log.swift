@@ -42,6 +42,16 @@ package final class Log: Sendable {
         writer.write(Self.line(format, level, "request", entry.logFields))
     }
 
+    /// The line of an ability that was found out.
+    package func write(_ finding: AbilityFinding) {
+        var fields: [Field] = [
+            ("backend", .text(finding.backend)), ("connection_type", .optional(finding.connectionType)),
+            ("ability", .text(finding.ability)), ("able", .flag(finding.isAble)),
+        ]
+        if let reason = finding.reason { fields.append(("reason", .text(reason))) }
+        write(.info, "ability found out", fields)
+    }
+
     /// Returns when every line of before has been written, however long that takes.
     package func flush() async { await writer.flush() }
 

@@ -18,6 +18,9 @@ package enum Ability: String, Sendable, Hashable, CaseIterable {
         default: true
         }
     }
+
+    /// Whether pictures can show it.
+    package var canBeProbed: Bool { isParameter && self != .presentation && self != .charset }
 }
 
 /// What is known of one archive's abilities in one protocol.

@@ -67,8 +67,8 @@ final class RunningGateway: Sendable {
         var settings = configuration.gateway
         settings.secret = try await Self.secret(configuration, cache, workers: workers)
         let gateway = Gateway(
-            settings: settings, upstream: upstream, directory: directory, cache: cache, workers: workers
-        ) { log.write($0) }
+            settings: settings, upstream: upstream, directory: directory, cache: cache, workers: workers,
+            logFinding: { log.write($0) }, log: { log.write($0) })
         self.gateway = gateway
         let server = HTTPServer(loops: loops, settings: configuration.server, handler: gateway) { log.write($0) }
         self.server = server
@@ -135,7 +135,7 @@ final class RunningGateway: Sendable {
                     return .failure(error)
                 }
             },
-            statistics: { cache.statistics() },
+            statistics: { cache.statistics() }, abilities: { .array(gateway.abilities().map(\.json)) },
             purge: { study, series in await cache.purge(study: study, series: series) })
     }
 

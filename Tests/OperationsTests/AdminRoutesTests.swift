@@ -19,7 +19,7 @@ import Testing
             }
         },
         explainRequest: { target, accept, _ in .success(.array([.text(target), .text(accept)])) },
-        statistics: { CacheStatistics() }, purge: { _, series in series == nil ? 100 : 10 })
+        statistics: { CacheStatistics() }, abilities: { .array([]) }, purge: { _, series in series == nil ? 100 : 10 })
 
     init() throws { loop = try EventLoop() }
 
@@ -38,6 +38,7 @@ import Testing
 
     @Test(arguments: [
         ("GET", "/healthz", 200), ("HEAD", "/healthz", 200), ("GET", "/readyz", 200), ("GET", "/cache/stats", 200),
+        ("GET", "/backends", 200), ("GET", "/backends/pacs", 404), ("DELETE", "/backends", 405),
         ("GET", "/explain/1.2", 200), ("GET", "/explain/1.2/1.2.3", 200), ("GET", "/explain/9.9", 404),
         ("GET", "/explain/1.3", 504), ("GET", "/explain/..", 400), ("GET", "/explain/1.2/%2e", 400),
         ("GET", "/explain", 404),
