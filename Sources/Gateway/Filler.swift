@@ -130,24 +130,20 @@ final class Filler: @unchecked Sendable {
                 throw Problem(error)
             }
         }
-        var known = gateway.abilityBook.known(of: archive, at: loop.now)
-        let first = try request(by: known)
-        let unknown = known.unknown(of: first.needs.union(first.wants))
-        guard !unknown.isEmpty || !known.lacking(of: first.needs).isEmpty else { return first }
-        var problems: [Ability: Problem] = [:]
-        let probe = Probe(
-            of: archive, base: base, with: object, of: target, rendering: rendering, facts: facts, loop: loop,
-            clientAuthorization: clientAuthorization)
-        if let probe, known.lacking(of: first.needs).isEmpty {
-            (known, problems) = await gateway.prove(unknown, by: probe)
+        var proof = Proof(known: gateway.abilityBook.known(of: archive, at: loop.now))
+        let first = try request(by: proof.known)
+        let unknown = proof.known.unknown(of: first.needs.union(first.wants))
+        let isHopeless = !proof.known.lacking(of: first.needs).isEmpty
+        if !isHopeless, unknown.isEmpty { return first }
+        if !isHopeless, let type = object.pictureType {
+            proof = await gateway.prove(
+                unknown,
+                by: Probe(
+                    of: archive, base: base, with: target, frame: object.frameNumber, type: type,
+                    rendering: rendering, facts: facts, on: loop, clientAuthorization: clientAuthorization))
         }
-        let second = try request(by: known)
-        let missing = second.needs.filter { known.has($0) != true }
-        guard missing.isEmpty else {
-            let names = Ability.allCases.filter(missing.contains)
-            throw names.lazy.compactMap { problems[$0] }.first
-                ?? Problem(BackendRequest.refusal(lacking: names, type: candidate.type))
-        }
+        let second = try request(by: proof.known)
+        try proof.require(second.needs, of: candidate.type)
         return second
     }
 

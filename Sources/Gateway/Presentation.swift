@@ -123,7 +123,7 @@ extension Gateway {
         else { throw Self.needsMultipart }
         guard let candidate = located.choice.candidates.first, let base = candidate.base else { throw .unproven }
         let backend = try permitted(base)
-        let query = try await presentationQuery(references, target, candidate, backend, request, context)
+        let query = try await presentationQuery(references, target, type, candidate, backend, request, context)
         let response = try await get(
             BackendRequest(
                 url: base.appending(path: target.path + "/rendered", query: query.isEmpty ? nil : query),
@@ -141,27 +141,25 @@ extension Gateway {
 
     /// What the archive is asked for; a parameter that it is not known to honour is tried on the first of the images.
     private func presentationQuery(
-        _ references: [PresentationState.Reference], _ target: InstanceTarget,
+        _ references: [PresentationState.Reference], _ target: InstanceTarget, _ type: String,
         _ candidate: EndpointChoice.Candidate, _ backend: Backend, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) -> String {
         let query: RenderingQuery
         do { query = try request.rendering.wadoRSQuery(rows: nil, columns: nil) } catch { throw Problem(error) }
         let loop = context.exchange.loop
-        var known = abilities(of: candidate, at: loop.now)
-        let unknown = known.unknown(of: query.needs)
+        var proof = Proof(known: abilities(of: candidate, at: loop.now))
+        let unknown = proof.known.unknown(of: query.needs)
         if !unknown.isEmpty, let first = references.first, let base = candidate.base {
             let image = InstanceTarget(study: target.study, series: first.series, instance: first.instance)
-            known = await prove(
-                unknown, of: .init(backend: backend.name, type: candidate.type), base: base, with: image,
-                facts: await cachedFacts(of: image), on: loop,
-                clientAuthorization: context.exchange.request.fields["authorization"])
+            proof = await prove(
+                unknown,
+                by: Probe(
+                    of: .init(backend: backend.name, type: candidate.type), base: base, with: image, frame: nil,
+                    type: type, rendering: request.rendering, facts: await cachedFacts(of: image), on: loop,
+                    clientAuthorization: context.exchange.request.fields["authorization"]))
         }
-        let missing = query.needs.filter { known.has($0) != true }
-        guard missing.isEmpty else {
-            throw Problem(
-                BackendRequest.refusal(lacking: Ability.allCases.filter(missing.contains), type: candidate.type))
-        }
+        try proof.require(query.needs, of: candidate.type)
         return query.items
     }
 

@@ -18,17 +18,16 @@ struct Probe: Sendable {
     /// The archive may give a client another answer than it gives the next.
     let clientAuthorization: String?
 
-    init?(
-        of archive: AbilityBook.Archive, base: HTTPURL, with object: ObjectClass, of target: InstanceTarget,
-        rendering: RenderingParameters, facts: InstanceFacts?, loop: EventLoop, clientAuthorization: String?
+    /// - Parameters:
+    ///   - frame: as the client's request names it.
+    ///   - type: the media type of the client's picture.
+    ///   - facts: what is known of the instance.
+    init(
+        of archive: AbilityBook.Archive, base: HTTPURL, with target: InstanceTarget, frame: Int?, type: String,
+        rendering: RenderingParameters, facts: InstanceFacts?, on loop: EventLoop, clientAuthorization: String?
     ) {
-        switch object {
-        case .rendered(let frame, _, let type), .thumbnail(let frame, _, let type):
-            let facts =
-                facts ?? InstanceFacts(study: target.study, series: target.series, instance: target.instance)
-            subject = ProbePlan.Subject(frame: frame, type: type, rendering: rendering, facts: facts)
-        default: return nil
-        }
+        let facts = facts ?? InstanceFacts(study: target.study, series: target.series, instance: target.instance)
+        subject = ProbePlan.Subject(frame: frame, type: type, rendering: rendering, facts: facts)
         self.archive = archive
         self.base = base
         self.target = target
@@ -37,14 +36,27 @@ struct Probe: Sendable {
     }
 }
 
+/// What is known of an archive after a probe.
+struct Proof {
+    var known: Abilities
+    /// Why nothing was found out of an ability.
+    var problems: [Ability: Problem] = [:]
+
+    /// - Throws: ``Problem`` unless the archive is known to have all of them.
+    func require(_ needs: Set<Ability>, of type: ConnectionType) throws(Problem) {
+        let missing = Ability.allCases.filter { needs.contains($0) && known.has($0) != true }
+        guard !missing.isEmpty else { return }
+        throw missing.lazy.compactMap { problems[$0] }.first
+            ?? Problem(BackendRequest.refusal(lacking: missing, type: type))
+    }
+}
+
 extension Gateway {
     private typealias Failures = [Ability: ProbeFlights.Failure]
 
     /// Finds out abilities by pictures of one instance. Of each ability, an archive is asked by one request at a time; the
     /// others wait for what it finds.
-    ///
-    /// - Returns: all that is known of the archive afterwards, and why nothing was found out of an ability.
-    func prove(_ abilities: [Ability], by probe: Probe) async -> (known: Abilities, problems: [Ability: Problem]) {
+    func prove(_ abilities: [Ability], by probe: Probe) async -> Proof {
         var problems: [Ability: Problem] = [:]
         // What frame numbers do decides which picture the rest is tried on.
         let rest = abilities.filter { $0.canBeProbed && $0 != .frameNumber }
@@ -54,7 +66,7 @@ extension Gateway {
             let isOfFrame = probe.subject.frame != nil && group == [.frameNumber]
             if isOfFrame, known.has(.frameNumber) != true { break }
         }
-        return (abilityBook.known(of: probe.archive, at: probe.loop.now), problems)
+        return Proof(known: abilityBook.known(of: probe.archive, at: probe.loop.now), problems: problems)
     }
 
     private func proveTogether(_ abilities: [Ability], by probe: Probe) async -> [Ability: Problem] {

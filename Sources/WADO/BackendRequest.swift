@@ -310,7 +310,7 @@ extension RenderingParameters {
 
 extension ObjectClass {
     /// The media type of a picture or text; nil for what is no rendering.
-    var pictureType: String? {
+    package var pictureType: String? {
         switch self {
         case .rendered(_, _, let type), .thumbnail(_, _, let type): type
         default: nil
