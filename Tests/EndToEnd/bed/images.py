@@ -159,12 +159,30 @@ def head_of_large(study, series, instance, pixel_bytes, patient="SYNTHETIC-LARGE
     return whole[:-6] + pixel_bytes.to_bytes(4, "little")
 
 
-def small(study, series, instance, patient="SYNTHETIC-SMALL", pixels=64):
-    """The smallest useful image: one square frame."""
+def small(study, series, instance, patient="SYNTHETIC-SMALL", pixels=64, rows=None, frames=1):
+    """The smallest useful image: so many pixels wide and, where nothing else is said, as high."""
     file = data_set(study, series, instance, CTImageStorage, "CT", patient)
-    _pixel_module(file, pixels, pixels, 1)
-    file.PixelData = numpy.arange(pixels * pixels, dtype="<i2").tobytes()
+    rows = rows or pixels
+    _pixel_module(file, rows, pixels, 1)
+    if frames > 1:
+        file.NumberOfFrames = frames
+    file.PixelData = numpy.arange(frames * rows * pixels).astype("<i2").tobytes()
     return read(written(file), "small")
+
+
+GrayscaleSoftcopyPresentationState = "1.2.840.10008.5.1.4.1.1.11.1"
+
+
+def presentation_state(study, series, instance, images, patient="SYNTHETIC-SMALL"):
+    """A presentation state of these images [(series, instance)], as far as a gateway reads one."""
+    file = data_set(study, series, instance, GrayscaleSoftcopyPresentationState, "PR", patient)
+    file.ReferencedSeriesSequence = []
+    for of_series, of_instance in images:
+        item, image = Dataset(), Dataset()
+        image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = CTImageStorage, of_instance
+        item.SeriesInstanceUID, item.ReferencedImageSequence = of_series, [image]
+        file.ReferencedSeriesSequence.append(item)
+    return read(written(file), "presentation-state")
 
 
 def data_set(study, series, instance, sop_class, modality, patient):

@@ -31,9 +31,9 @@ class Stored:
 class Lab:
     """Objects are added first; then `gateway()` starts one that knows them."""
 
-    def __init__(self, folder, tls=None):
+    def __init__(self, folder, tls=None, archive=None):
         self.folder = Path(folder)
-        self.archive = ScriptedArchive(tls)
+        self.archive = archive or ScriptedArchive(tls)
         self.gateways = []
         self._studies = {}
 
@@ -47,10 +47,17 @@ class Lab:
 
     # What the archive holds, and what the directory says of it.
 
-    def small(self, name, study="study", front="rs", pixels=64):
-        """An image of a few kilobytes (or what `pixels` squared makes of it)."""
+    def small(self, name, study="study", front="rs", **shape):
+        """An image of a few kilobytes (or what `pixels`, `rows` and `frames` make of it)."""
         ids = self._register(name, study, front)
-        return self._put(ids, SmallObject(images.small(*ids, pixels=pixels).data))
+        return self._put(ids, SmallObject(images.small(*ids, **shape).data))
+
+    def presentation_state(self, name, of, study="study", front="rs"):
+        """A presentation state of such images, in a series of its own."""
+        sop_class = images.GrayscaleSoftcopyPresentationState
+        ids = self._register(name, study, front, "PR", sop_class)
+        state = images.presentation_state(*ids, [(each.series, each.instance) for each in of])
+        return self._put(ids, SmallObject(state.data))
 
     def large(self, name, megabytes, study="study", front="rs"):
         """A multi-frame object of about `megabytes` MiB (frames are half a MiB), made up while it is sent."""
@@ -62,10 +69,11 @@ class Lab:
         self.archive.put(ids[2], stored)
         return Stored(*ids, stored)
 
-    def _register(self, name, study, front):
-        ids = images.uid("lab", study), images.uid("lab", study, front, "series"), images.uid("lab", study, name)
+    def _register(self, name, study, front, modality="CT", sop_class=str(images.CTImageStorage)):
+        series = images.uid("lab", study, front, "series" if modality == "CT" else modality)
+        ids = images.uid("lab", study), series, images.uid("lab", study, name)
         record = self._studies.setdefault(study, {})
-        record.setdefault((ids[1], front), []).append((ids[2], str(images.CTImageStorage)))
+        record.setdefault((series, modality, front), []).append((ids[2], sop_class))
         return ids
 
     def resources(self):
@@ -75,8 +83,8 @@ class Lab:
         ]
         for study, record in self._studies.items():
             series = [
-                {"uid": uid, "modality": "CT", "instances": instances, "endpoints": [front]}
-                for (uid, front), instances in record.items()
+                {"uid": uid, "modality": modality, "instances": instances, "endpoints": [front]}
+                for (uid, modality, front), instances in record.items()
             ]
             found.append(fhir.imaging_study(f"lab-{study}", images.uid("lab", study), "lab", series))
         return found
