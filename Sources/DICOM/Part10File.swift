@@ -50,7 +50,18 @@ package struct Part10File {
         }
     }
 
-    /// All of a deflated data set.
+    /// The file meta alone, its transfer syntax, and where the data set begins; nothing where there is no file meta.
+    ///
+    /// - Throws: ``DICOMError``, or what the source throws.
+    static func fileMeta(of source: any ByteSource) throws -> (DataSet, TransferSyntax?, Int64) {
+        let opening = try source.read(at: 0, count: Int(min(Int64(Part10Opening.length), source.length)))
+        guard case .fileMeta(let start) = try Part10Opening(opening) else { return (DataSet(), nil, 0) }
+        var window = ByteWindow(source)
+        let meta = try FileMeta(&window, at: Int64(start))
+        return (meta.elements, meta.syntaxUID.flatMap { TransferSyntax($0) }, meta.end)
+    }
+
+    /// All of a deflated data set, which must be a small one; large ones are for ``Inflater``.
     private static func inflated(_ source: any ByteSource, from start: Int64, limit: Int) throws -> [UInt8] {
         var inflate = try RawInflate()
         var result: [UInt8] = []

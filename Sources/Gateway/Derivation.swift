@@ -29,11 +29,19 @@ enum Derivation: Sendable {
     /// The value of one attribute, byte order turned to Little Endian.
     case value(ElementPath)
     case frameIndex
+    /// The whole instance, deflated no more.
+    case inflated
 
     /// Gives the object's bytes, piece by piece.
     func write(from instance: StoredObject, of target: InstanceTarget, to sink: ([UInt8]) throws -> Void) throws {
+        if case .inflated = self {
+            var inflater = try Inflater(StoredInstance(object: instance))
+            while let piece = try inflater.next() { try sink(piece) }
+            return
+        }
         let file = try Part10File(StoredInstance(object: instance))
         switch self {
+        case .inflated: break
         case .frame(let number, let index): try index.read(number, from: file.source, to: sink)
         case .metadata(let format):
             let base = String(decoding: [baseURLPlaceholder], as: UTF8.self) + target.path + "/bulkdata"

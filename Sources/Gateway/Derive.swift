@@ -15,11 +15,7 @@ extension Gateway {
         let obtained = try await open(
             .instance(syntax: ObjectClass.stored), of: target, located, RenderingParameters(), context,
             isPrivate: isPrivate)
-        switch obtained {
-        case .stored(let object, _), .slice(let object, _, _, _): return object
-        case .filling(let fill, _, _):
-            do { return try await fill.object() } catch { throw Problem(error) }
-        }
+        return try await whole(obtained)
     }
 
     /// Makes one of the variants from the stored instance.
@@ -29,6 +25,7 @@ extension Gateway {
         _ variants: [ObjectClass], of target: InstanceTarget, from instance: StoredObject, _ request: RetrieveRequest,
         _ context: RequestContext, isPrivate: Bool
     ) async throws(Problem) -> Obtained {
+        let instance = try await inflated(instance, of: target, context, isPrivate: isPrivate)
         context.entry.backend = instance.description.backend
         switch variants.first {
         case .frame(let number, _):
@@ -49,10 +46,35 @@ extension Gateway {
         _ instance: StoredObject, to syntax: TransferSyntax, of target: InstanceTarget, _ context: RequestContext,
         isPrivate: Bool
     ) async throws(Problem) -> Obtained {
+        let source = try await inflated(instance, of: target, context, isPrivate: isPrivate)
         context.entry.backend = instance.description.backend
+        if source.description.transferSyntax == syntax.uid.string { return .stored(source, .derived) }
         return try await openDerived(
             .reencoded(syntax), as: .instance(syntax: syntax.uid.string), mediaType: "application/dicom",
-            transferSyntax: syntax.uid.string, of: target, from: instance, context, isPrivate: isPrivate)
+            transferSyntax: syntax.uid.string, of: target, from: source, context, isPrivate: isPrivate)
+    }
+
+    /// A deflated instance can be read from its beginning only: it is inflated once, and kept beside the stored one.
+    private func inflated(
+        _ instance: StoredObject, of target: InstanceTarget, _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> StoredObject {
+        guard let syntax = instance.description.transferSyntax.flatMap({ UID($0) }).flatMap({ TransferSyntax($0) }),
+            Inflater.supports(syntax)
+        else { return instance }
+        let obtained = try await openDerived(
+            .inflated, as: .instance(syntax: ObjectClass.explicitLittleEndian), mediaType: "application/dicom",
+            transferSyntax: ObjectClass.explicitLittleEndian, of: target, from: instance, context,
+            isPrivate: isPrivate)
+        return try await whole(obtained)
+    }
+
+    /// The object, once it is there to its end.
+    func whole(_ obtained: Obtained) async throws(Problem) -> StoredObject {
+        switch obtained {
+        case .stored(let object, _), .slice(let object, _, _, _): return object
+        case .filling(let fill, _, _):
+            do { return try await fill.object() } catch { throw Problem(error) }
+        }
     }
 
     private func deriveFrame(
@@ -87,17 +109,10 @@ extension Gateway {
         let obtained = try await openDerived(
             .frameIndex, as: .frameIndex, mediaType: "application/octet-stream", of: target, from: instance, context,
             isPrivate: isPrivate)
-        let stored: StoredObject
-        switch obtained {
-        case .stored(let object, _), .slice(let object, _, _, _): stored = object
-        case .filling(let fill, _, _):
-            do { stored = try await fill.object() } catch { throw Problem(error) }
-        }
+        let stored = try await whole(obtained)
         return try await onWorker(instance) {
             let bytes = try stored.readNow(at: 0, length: Int(min(stored.length, 256 << 20)))
-            // A deflated object's frames lie in its inflated data set, whose length only inflating tells.
-            let length = instance.description.transferSyntax == "1.2.840.10008.1.2.1.99" ? Int64.max : instance.length
-            return try FrameIndex(encoded: bytes, sourceLength: length)
+            return try FrameIndex(encoded: bytes, sourceLength: instance.length)
         }
     }
 
@@ -111,7 +126,7 @@ extension Gateway {
                 throw Derivation.noAttribute
             }
             let place = element.valueOffset..<element.valueOffset + length
-            return (place, !element.isBigEndian && !file.syntax.isDeflated && place.upperBound <= instance.length)
+            return (place, !element.isBigEndian && place.upperBound <= instance.length)
         }
         var description = instance.description
         (description.mediaType, description.transferSyntax) = ("application/octet-stream", nil)

@@ -25,12 +25,7 @@ extension Gateway {
             guard let wanted = UID(wanted).flatMap({ TransferSyntax($0) }),
                 Reencoder.supports(syntax, to: wanted)
             else { continue }
-            let instance: StoredObject
-            switch source {
-            case .stored(let object, _), .slice(let object, _, _, _): instance = object
-            case .filling(let fill, _, _):
-                do { instance = try await fill.object() } catch { throw Problem(error) }
-            }
+            let instance = try await whole(source)
             return try await reencode(instance, to: wanted, of: target, context, isPrivate: isPrivate)
         }
         throw .notAcceptable(have: description)

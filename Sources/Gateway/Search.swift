@@ -152,12 +152,7 @@ struct Search {
         if case .instance? = variants.first {
             return try await gateway.reencoded(instance, variants, of: target, request, context, isPrivate: isPrivate)
         }
-        let object: StoredObject
-        switch instance {
-        case .stored(let stored, _), .slice(let stored, _, _, _): object = stored
-        case .filling(let fill, _, _):
-            do { object = try await fill.object() } catch { throw Problem(error) }
-        }
+        let object = try await gateway.whole(instance)
         return try await gateway.derive(variants, of: target, from: object, request, context, isPrivate: isPrivate)
     }
 

@@ -1,10 +1,14 @@
 """Memory is flat: a 700 MB object to eight clients at once."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
+import pydicom
 import pytest
+import requests
 
-from bed.client import AS_STORED, transfer, wado_query
+from bed import images
+from bed.client import AS_STORED, only_part, transfer, wado_query
 
 MIB = 1 << 20
 LIMIT = 128 * MIB
@@ -81,3 +85,24 @@ def test_a_large_metadata_document_is_rewritten_as_a_stream(lab, tell):
         f"metadata: {total / 1e6:.0f} MB in {found.seconds:.1f} s, {before / MIB:.1f} to {peak / MIB:.1f} MiB resident"
     )
     assert peak < LIMIT
+
+
+def test_a_large_deflated_object_is_inflated_once_and_not_in_memory(lab, tell):
+    """200 MB of pixels in a file of a few hundred KB."""
+    small = lab.small("deflated", front="uri")
+    file = pydicom.dcmread(io.BytesIO(small.data))
+    frame = bytes(range(256)) * 4096
+    file.Rows, file.Columns, file.NumberOfFrames, file.BitsAllocated, file.BitsStored, file.HighBit = 1024, 1024, 200, 8, 8, 7
+    file.PixelData = b"".join(bytes([number]) + frame[1:] for number in range(200))
+    file.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    lab.archive.put(small.instance, images.written(file))
+    gateway = lab.gateway()
+    as_stored = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=*'}
+    for number in (200, 7):
+        answer = requests.get(f"{gateway.dicomweb}{small.path}/frames/{number}", headers=as_stored)
+        assert answer.status_code == 200, answer.text
+        assert only_part(answer).body == bytes([number - 1]) + frame[1:]
+    peak = gateway.resident_peak()
+    tell(f"deflated: frames of a 210 MB object, at most {peak / MIB:.1f} MiB resident")
+    assert peak < 64 * MIB
+    assert lab.archive.count("/wado") == 1
