@@ -30,6 +30,14 @@ package struct EndpointChoice: Sendable, Hashable {
     /// Only suspended or failing endpoints are left: answer 503.
     package private(set) var isSuspended = false
 
+    /// The candidates so far, by what two of them must not have in common; empty once the choice is made.
+    private var services: [Service: Endpoint] = [:]
+
+    private struct Service: Hashable {
+        let type: ConnectionType
+        let address: String
+    }
+
     /// Chooses for a series, or for the study as a whole when `series` is nil.
     ///
     /// - Parameters:
@@ -49,6 +57,8 @@ package struct EndpointChoice: Sendable, Hashable {
         if namesNone, let fallback { _ = consider([fallback], overridden: [], context) }
 
         candidates = Self.order.flatMap { type in candidates.filter { $0.type == type } }
+        rejections = ParsedStudy.distinct(rejections)
+        services = [:]
         if !candidates.isEmpty { isSuspended = false }
     }
 
@@ -113,20 +123,18 @@ package struct EndpointChoice: Sendable, Hashable {
             reject(endpoint, "its status is \(endpoint.status.code)")
             return true
         }
-        let twin = candidates.first { other in
-            other.type == type && other.base == base && (base != nil || other.endpoint.address == endpoint.address)
-        }
-        if let twin {
-            if twin.endpoint != endpoint { reject(endpoint, "the same service as \(twin.endpoint.id)") }
+        let service = Service(type: type, address: base?.description ?? endpoint.address)
+        if let twin = services[service] {
+            if twin != endpoint { reject(endpoint, "the same service as \(twin.id)") }
         } else {
+            services[service] = endpoint
             candidates.append(Candidate(endpoint: endpoint, type: type, base: base))
         }
         return true
     }
 
     private mutating func reject(_ endpoint: Endpoint, _ reason: String) {
-        let rejection = Rejection(endpoint: endpoint, reason: reason)
-        if !rejections.contains(rejection) { rejections.append(rejection) }
+        rejections.append(Rejection(endpoint: endpoint, reason: reason))
     }
 }
 

@@ -33,10 +33,7 @@ extension Endpoint {
     /// Spec: FHIR Endpoint; connectionType is a Coding up to R4B and a list of CodeableConcepts from R5 on.
     init(_ resource: JSONValue, id: String) {
         let codes = resource["connectionType"]?.codes ?? []
-        var types: [ConnectionType] = []
-        for code in codes.map({ ConnectionType(code: $0.trimmingSpaces()) }) where !types.contains(code) {
-            types.append(code)
-        }
+        let types = ParsedStudy.distinct(codes.map { ConnectionType(code: $0.trimmingSpaces()) })
         self.init(
             id: id, connectionTypes: types, status: Status(resource), address: resource["address"]?.string ?? "",
             name: resource["name"]?.string, periodStart: resource["period"]?["start"]?.string,

@@ -91,7 +91,7 @@ extension ParsedStudy {
     private mutating func readSeries(
         _ reader: ResourceReader, contained: [String: Endpoint], notes: inout ReadingNotes
     ) {
-        var places: [UID: Int] = [:]
+        var collection = SeriesCollection()
         var sopClasses: [String: UID] = [:]
         for element in reader.objects("series", of: reader.resource, path: "ImagingStudy", notes: &notes) {
             guard let uid = element["uid"]?.uid else {
@@ -110,13 +110,9 @@ extension ParsedStudy {
             }
             let references = reader.endpointReferences(in: element, contained: contained)
             if !references.isEmpty { seriesEndpoints[uid, default: []] += references }
-            if let place = places[uid] {
-                record.series[place].merge(series)
-            } else {
-                places[uid] = record.series.count
-                record.series.append(series)
-            }
+            collection.add(series)
         }
+        record.series = collection.series
     }
 
     /// The Study Instance UIDs: the identifiers of system `urn:dicom:uid`, STU3's `uid`, else whatever is marked as an OID,

@@ -88,17 +88,24 @@ package enum StudyMerge {
         of study: UID, from resources: [ParsedStudy], endpoint: (ParsedStudy, EndpointReference) -> Endpoint?
     ) -> StudyRecord? {
         var merged: StudyRecord?
+        var series = SeriesCollection()
+        var (modalities, endpoints): ([String], [Endpoint]) = ([], [])
         for resource in resources {
             let resolve = { endpoint(resource, $0) ?? Endpoint.unresolved($0.text) }
             var record = resource.record
             record.study = study
-            record.endpoints = resource.endpoints.map(resolve)
+            modalities += record.modalities
+            endpoints += resource.endpoints.map(resolve)
             for index in record.series.indices {
                 let references = resource.seriesEndpoints[record.series[index].uid] ?? []
                 record.series[index].endpoints = references.map(resolve)
+                series.add(record.series[index])
             }
             merged == nil ? merged = record : merged?.merge(record)
         }
+        merged?.series = series.series
+        merged?.modalities = ParsedStudy.distinct(modalities)
+        merged?.endpoints = ParsedStudy.distinct(endpoints)
         merged?.version = resources.map(\.record.version).sorted().joined(separator: ",")
         return merged
     }
@@ -123,31 +130,52 @@ extension ParsedStudy {
 }
 
 extension StudyRecord {
-    /// Takes over what the other knows and this one does not; this one's words win.
+    /// Takes over what the other knows and this one does not, lists apart; this one's words win.
     fileprivate mutating func merge(_ other: StudyRecord) {
         accession = accession ?? other.accession
         started = started ?? other.started
         summary = summary ?? other.summary
-        modalities = ParsedStudy.distinct(modalities + other.modalities)
-        endpoints = ParsedStudy.distinct(endpoints + other.endpoints)
-        var places: [UID: Int] = [:]
-        for (place, series) in series.enumerated() { places[series.uid] = place }
-        for series in other.series {
-            if let place = places[series.uid] { self.series[place].merge(series) } else { self.series.append(series) }
+    }
+}
+
+/// Series in the order in which they are met, each UID once. What comes again adds what it knows to the first, at a cost
+/// that follows from its own size alone: a document may bring one series a hundred thousand times.
+struct SeriesCollection {
+    private(set) var series: [StudyRecord.Series] = []
+    private var places: [UID: Int] = [:]
+    /// Of series that came more than once.
+    private var instances: [Int: Set<UID>] = [:]
+    private var endpoints: [Int: Set<Endpoint>] = [:]
+
+    mutating func add(_ other: StudyRecord.Series) {
+        guard let place = places[other.uid] else {
+            places[other.uid] = series.count
+            series.append(other)
+            return
+        }
+        if instances[place] == nil {
+            instances[place] = Set(series[place].instances.map(\.uid))
+            endpoints[place] = Set(series[place].endpoints)
+        }
+        series[place].merge(other)
+        for instance in other.instances where instances[place]?.insert(instance.uid).inserted == true {
+            series[place].instances.append(instance)
+        }
+        for endpoint in other.endpoints where endpoints[place]?.insert(endpoint).inserted == true {
+            series[place].endpoints.append(endpoint)
+        }
+        if let count = series[place].numberOfInstances {
+            series[place].numberOfInstances = max(count, series[place].instances.count)
         }
     }
 }
 
 extension StudyRecord.Series {
-    mutating func merge(_ other: StudyRecord.Series) {
+    /// As ``StudyRecord/merge(_:)``.
+    fileprivate mutating func merge(_ other: StudyRecord.Series) {
         modality = modality ?? other.modality
         number = number ?? other.number
         summary = summary ?? other.summary
-        let known = Set(instances.map(\.uid))
-        instances += other.instances.filter { !known.contains($0.uid) }
-        endpoints = ParsedStudy.distinct(endpoints + other.endpoints)
-        if let counts = [numberOfInstances, other.numberOfInstances].compactMap({ $0 }).max() {
-            numberOfInstances = max(counts, instances.count)
-        }
+        numberOfInstances = [numberOfInstances, other.numberOfInstances].compactMap { $0 }.max()
     }
 }

@@ -106,4 +106,30 @@ import Testing
     @Test func countsAResourceThatCameTwiceOnce() throws {
         #expect(try record(searchset([r4(), r4()])).version == "ImagingStudy/s@1@")
     }
+
+    /// Each of these once took time that grew with the square of its length: minutes, at these.
+    @Test(.timeLimit(.minutes(1)), arguments: ["series", "resources", "endpoints", "types"])
+    func mergesManyPartsInLinearTime(_ part: String) throws {
+        func many(_ count: Int, _ text: (Int) -> String) -> String { (0..<count).map(text).joined(separator: ",") }
+        let json =
+            switch part {
+            case "series":
+                r4(more: #""series":[\#(many(20_000) { #"{"uid":"1.2.3","instance":[{"uid":"1.2.3.\#($0)"}]}"# })]"#)
+            case "resources": searchset((0..<10_000).map { r4(id: "\($0)", more: #""series":[{"uid":"1.2.\#($0)"}]"#) })
+            case "endpoints": r4(more: #""endpoint":[\#(many(20_000) { #"{"reference":"Endpoint/\#($0)"}"# })]"#)
+            default:
+                searchset([
+                    r4(more: #""endpoint":[{"reference":"Endpoint/e"}]"#),
+                    #"{"resourceType":"Endpoint","id":"e","connectionType":[\#(many(40_000) { #"{"code":"\#($0)"}"# })]}"#,
+                ])
+            }
+        let record = try record(json)
+        let choice = EndpointChoice(record: record, series: nil, now: "2026-11-24T13:00:00Z", fallback: nil)
+        switch part {
+        case "series": #expect(record.series.map(\.instances.count) == [20_000])
+        case "resources": #expect(record.series.count == 10_000)
+        case "endpoints": #expect(choice.rejections.count == 20_000)
+        default: #expect(record.endpoints.map(\.connectionTypes.count) == [40_000])
+        }
+    }
 }
