@@ -52,8 +52,10 @@ struct ElementRewriter {
         while let event = try reader.next() {
             switch event {
             case .element(let element):
+                try checkGroup(of: element.tag)
                 if let piece = try piece(element) { return piece }
             case .beginSequence(let tag):
+                try checkGroup(of: tag)
                 depth += 1
                 return header { $0.append(headerOf: tag, .sq, length: ElementHeader.undefinedLength, target) }
             case .beginItem:
@@ -66,6 +68,13 @@ struct ElementRewriter {
             }
         }
         return nil
+    }
+
+    /// Behind new file meta, what has its group would be read as a part of it.
+    private func checkGroup(of tag: Tag) throws(DICOMError) {
+        guard depth > 0 || tag.group != Tag.transferSyntaxUID.group else {
+            throw DICOMError(kind: .malformed, offset: 0, detail: "\(tag) of file meta stands in the data set")
+        }
     }
 
     private func header(_ write: (inout [UInt8]) -> Void) -> Piece {
@@ -90,6 +99,12 @@ struct ElementRewriter {
         var piece = Piece()
         piece.bytes.append(headerOf: element.tag, vr, length: UInt32(length + length % 2), target)
         guard length > 0 else { return piece }
+        // Without a VR of its own it would be read as items, which it has none of.
+        guard (target.isExplicit && vr != .un) || DataDictionary.entry(of: element.tag) != .fixed(.sq) else {
+            throw DICOMError(
+                kind: .malformed, offset: Int(element.valueOffset),
+                detail: "\(element.tag) is a sequence by the dictionary, and here of VR \(element.vr)")
+        }
         piece.copy = ValueCopy(
             place: element.valueOffset..<element.valueOffset + length, unit: unit(element),
             padding: length % 2 == 0 ? nil : vr.paddingByte)

@@ -134,7 +134,7 @@ package struct Part10HeadReader: Sendable {
         while case .dataSet = stage {
             let before = cursor
             var inflated: [UInt8] = []
-            let progress = try inflate?.next(in: bytes, at: &cursor, offset: deflatedOffset, into: &inflated)
+            let progress = try inflate?.next(in: bytes, at: &cursor, offset: deflatedOffset - before, into: &inflated)
             deflatedOffset += cursor - before
             var position = 0
             try scan(inflated, &position)

@@ -48,6 +48,8 @@ struct RawInflate: @unchecked Sendable {  // The state is copied before it is ch
         switch result {
         case Z_STREAM_END: return .ended
         case Z_OK, Z_BUF_ERROR: return output.isEmpty ? .needsInput : .output
+        // What was inflated before the fault is given out first, or it would depend on the pieces whether it is read.
+        case Z_DATA_ERROR where !output.isEmpty: return .output
         default:
             throw DICOMError(kind: .malformed, offset: offset + cursor, detail: "the deflated data set is corrupt")
         }

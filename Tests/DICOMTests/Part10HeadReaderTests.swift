@@ -260,6 +260,21 @@ import Testing
         #expect(error?.kind == .malformed)
     }
 
+    /// What stands before the fault is read, and the fault lies at one place, however the file comes.
+    @Test func corruptDeflateIsTheSameInPieces() throws {
+        var image = Fixtures.image()
+        var generator = SeededGenerator(42)
+        image.set(Tag(0x0009, 0x1002), .ob, bytes: (0..<400).map { _ in .random(in: 0...255, using: &generator) })
+        let file = try Part10Writer(.deflated).file(image)
+        for place in stride(from: file.count - 500, to: file.count, by: 3) {
+            var corrupt = file
+            corrupt[place] ^= 0xA5
+            let whole = Result { () throws(DICOMError) in try read(corrupt) }
+            #expect(Result { () throws(DICOMError) in try read(corrupt, pieces: [1]) } == whole, "at \(place)")
+            #expect(Result { () throws(DICOMError) in try read(corrupt, pieces: [300, 7]) } == whole, "at \(place)")
+        }
+    }
+
     @Test(arguments: [TransferSyntax.implicitLittle, .explicitLittle, .explicitBig, .deflated])
     func neverTrapsOnMutatedFiles(_ syntax: TransferSyntax) throws {
         var generator = SeededGenerator(4711)

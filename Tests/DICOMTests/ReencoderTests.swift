@@ -186,6 +186,23 @@ import Testing
         #expect(error(fragments)?.kind == .unsupported)
     }
 
+    /// Written behind new file meta, it would be a part of it, and say another transfer syntax.
+    @Test func refusesFileMetaWithinTheDataSet() throws {
+        let syntax = Fixtures.element(.transferSyntaxUID, .ui, "1.2.840.10008.1.2.2\0")
+        let file = try Part10Writer().file(DataSet()) + Fixtures.element(Tag(0x0001, 0x0010), .lo, "A ") + syntax
+        #expect(error(file)?.kind == .malformed)
+    }
+
+    /// Without a VR of its own, an element that the dictionary has as a sequence would be read as one.
+    @Test func refusesASequenceThatHasNoItemsWhereItsVRIsLost() throws {
+        let text = Fixtures.element(Tag(0x0008, 0x1140), .lo, "WADOGATE")
+        let unknown = Array("\u{8}\0\u{40}\u{11}zz".utf8) + [8, 0] + Array("WADOGATE".utf8)
+        let file = try Part10Writer().file(DataSet()) + Fixtures.element(.sopInstanceUID, .ui, "1.4\0")
+        #expect(error(file + text) == nil)
+        #expect(error(file + text, to: .implicitLittle)?.kind == .malformed)
+        #expect(error(file + unknown)?.kind == .malformed)
+    }
+
     @Test func refusesAnObjectThatIsCutOffBeforeItsFirstByte() throws {
         let file = try Part10Writer().file(Fixtures.withPixels(Fixtures.image(), .explicitLittle))
         let source = BytesSource(file.dropLast())
