@@ -99,7 +99,7 @@ struct XMLDocumentMachine {
             let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
             for (index, byte) in text.enumerated() where !XMLText.isSpace(byte) {
                 guard place + index < 3, byte == mark[place + index] else {
-                    throw XMLTokenizer.error(position, "text outside the document's element")
+                    throw XMLTokenizer.error(position + index, "text outside the document's element")
                 }
             }
             write(text, &output)

@@ -222,4 +222,12 @@ import WADO
             #expect((dripped.error == nil) == (whole.error == nil), "round \(round)")
         }
     }
+
+    @Test(arguments: ["\u{FEFF}x<NativeDicomModel/>", "\u{FEFF}\u{FEFF}<NativeDicomModel/>", " \n x"])
+    func saysWhereTextStandsOutside(document: String) {
+        let bytes = Array(document.utf8)
+        let error = Rewriting.xml(bytes).error
+        #expect(error == .malformed(offset: 3, detail: "text outside the document's element"))
+        #expect(Rewriting.xml(bytes, pieces: Array(0..<bytes.count)).error == error)
+    }
 }
