@@ -19,7 +19,7 @@ struct JSONOutput: ModelOutput {
 
     mutating func endElement() { raw("}") }
 
-    mutating func bulkData(_ url: String) {
+    mutating func bulkData(_ url: String, of element: DataSetReader.Element, at path: ElementPath) {
         raw(",\"BulkDataURI\":\"\(url)\"")
     }
 

@@ -12,8 +12,10 @@ protocol ModelOutput {
     mutating func beginElement(_ tag: Tag, _ vr: VR, creator: String?)
     mutating func endElement()
     mutating func content(_ content: ElementContent)
+    /// A value that the document names by a URL instead of holding it.
+    ///
     /// - Parameter url: written as it is.
-    mutating func bulkData(_ url: String)
+    mutating func bulkData(_ url: String, of element: DataSetReader.Element, at path: ElementPath)
     /// The items of a sequence, whose element has begun.
     mutating func beginItems()
     mutating func endItems()
@@ -44,7 +46,7 @@ struct ModelWriter<Output: ModelOutput> {
 
     private let rules: BulkDataRules
     private var reader: DataSetReader
-    private var output: Output
+    private(set) var output: Output
     private var path = ElementPath()
     private var levels = [Level()]
 
@@ -101,16 +103,19 @@ struct ModelWriter<Output: ModelOutput> {
 
     private mutating func write(_ element: DataSetReader.Element) throws {
         if element.length == 0 { return }
-        guard try rules.isInline(element) else { return output.bulkData(rules.url(path.appending(element.tag))) }
+        guard try rules.isInline(element) else { return writeBulkData(element) }
         if element.tag == .specificCharacterSet { return output.content(.texts(["ISO_IR 192"])) }
         let value = try reader.value(of: element, limit: BulkDataRules.textLimit)
-        guard let content = ElementContent(element, value, reader.characterSet) else {
-            return output.bulkData(rules.url(path.appending(element.tag)))
-        }
+        guard let content = ElementContent(element, value, reader.characterSet) else { return writeBulkData(element) }
         if element.tag.isPrivateCreator, case .texts(let texts) = content, let creator = texts.first {
             let block = UInt32(element.tag.group) << 8 | UInt32(element.tag.element)
             levels[levels.count - 1].creators[block] = String(creator)
         }
         output.content(content)
+    }
+
+    private mutating func writeBulkData(_ element: DataSetReader.Element) {
+        let path = path.appending(element.tag)
+        output.bulkData(rules.url(path), of: element, at: path)
     }
 }

@@ -28,7 +28,7 @@ struct XMLOutput: ModelOutput {
 
     mutating func endElement() { raw("</DicomAttribute>") }
 
-    mutating func bulkData(_ url: String) {
+    mutating func bulkData(_ url: String, of element: DataSetReader.Element, at path: ElementPath) {
         raw("<BulkData uri=\"\(url)\"/>")
     }
 

@@ -20,7 +20,7 @@ enum EndpointAddress {
         var segments = url.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         while segments.last?.isEmpty ?? false { segments.removeLast() }
         try dropResource(&segments, study: study)
-        if type == .wadoRS, segments.last == "studies" { segments.removeLast() }
+        if type != .wadoURI, segments.last == "studies" { segments.removeLast() }
         while segments.last?.isEmpty ?? false { segments.removeLast() }
         let query = type == .wadoURI ? try serviceQuery(url.query, study: study) : nil
         let text = "\(url.origin)/\(segments.joined(separator: "/"))\(query.map { "?\($0)" } ?? "")"

@@ -10,7 +10,7 @@ package struct EndpointChoice: Sendable, Hashable {
     /// An endpoint that may answer, as one of its types.
     package struct Candidate: Sendable, Hashable {
         package let endpoint: Endpoint
-        /// wadoRS, wadoURI or archive.
+        /// wadoRS, wadoURI or archive; qidoRS for one that is searched.
         package let type: ConnectionType
         /// The normalised base: no trailing slash, no `/studies`; for WADO-URI its query is kept. Nil for an archive.
         package let base: HTTPURL?
@@ -25,6 +25,8 @@ package struct EndpointChoice: Sendable, Hashable {
 
     /// Usable now: an archive first, then WADO-RS before WADO-URI, in record order within a type.
     package private(set) var candidates: [Candidate] = []
+    /// QIDO-RS services that can list what the series or study has. They deliver nothing, so the refusals speak of them too.
+    package private(set) var searches: [Candidate] = []
     /// In the order in which they were met: the series' own first.
     package private(set) var rejections: [Rejection] = []
     /// Only suspended or failing endpoints are left: answer 503.
@@ -52,6 +54,8 @@ package struct EndpointChoice: Sendable, Hashable {
         let moment = FHIRDateTime(now)?.first
         let context = Context(study: record.study, moment: moment, directory: directoryBase)
 
+        searches = Self.searches(among: own, context)
+        if searches.isEmpty { searches = Self.searches(among: record.endpoints, context) }
         let ownTypes = consider(own, overridden: [], context)
         _ = consider(record.endpoints, overridden: ownTypes, context)
         if namesNone, let fallback { _ = consider([fallback], overridden: [], context) }
@@ -104,6 +108,19 @@ package struct EndpointChoice: Sendable, Hashable {
             }
         }
         return spokenFor
+    }
+
+    private static func searches(among endpoints: [Endpoint], _ context: Context) -> [Candidate] {
+        var found: [Candidate] = []
+        for endpoint in endpoints where endpoint.status == .active && endpoint.connectionTypes.contains(.qidoRS) {
+            guard endpoint.absence(at: context.moment) == nil,
+                let base = try? EndpointAddress.base(
+                    endpoint.address, of: .qidoRS, study: context.study, directory: context.directory),
+                !found.contains(where: { $0.base == base })
+            else { continue }
+            found.append(Candidate(endpoint: endpoint, type: .qidoRS, base: base))
+        }
+        return found
     }
 
     /// - Returns: whether the endpoint speaks for its series, be it only to say that it is suspended.

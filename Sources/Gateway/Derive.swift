@@ -116,6 +116,11 @@ extension Gateway {
         }
     }
 
+    /// The values of an instance that its metadata names by a URL.
+    func bulkData(in instance: StoredObject) async throws(Problem) -> [BulkDataList.Entry] {
+        try await onWorker(instance) { try BulkDataList(try Part10File(StoredInstance(object: instance))).entries }
+    }
+
     private func deriveValue(
         _ path: ElementPath, _ tail: String, of target: InstanceTarget, from instance: StoredObject,
         _ request: RetrieveRequest, _ context: RequestContext, _ isPrivate: Bool

@@ -92,10 +92,11 @@ extension Explainer {
 
     private func collectionSteps(of request: RetrieveRequest, _ resolution: Resolution) throws(Problem) -> [String] {
         do {
-            let plan = try CollectionPlan(record: resolution.record, series: request.series) { series in
+            let plan = try CollectionPlan(record: resolution.record, series: request.series, way: request.way) {
+                series in
                 choice(in: resolution, series: series)
             }
-            return plan.sources.map { "\($0)" }
+            return plan.steps(for: request)
         } catch {
             throw Problem(error)
         }

@@ -34,18 +34,35 @@ final class PartSink {
     private let gateway: Gateway
     private let context: RequestContext
     private let envelope: MultipartEnvelope
-    private let type: String
+    /// Nil: the first part's.
+    private let type: String?
     private let objectClass: String
+    private let wanted: Representation.Envelope
     private var outcome = CacheOutcome.bypass
     private var count = 0
+    /// The only object so far, which is the whole answer if no other follows.
+    private var held: Part?
 
-    /// - Parameter objectClass: the word for X-Cache and the log.
-    init(gateway: Gateway, context: RequestContext, located: Located, type: String, objectClass: String) {
+    private struct Part {
+        let obtained: Obtained
+        let location: String
+    }
+
+    /// - Parameters:
+    ///   - type: the parts' media type; nil for that of the first.
+    ///   - objectClass: the word for X-Cache and the log.
+    ///   - envelope: `.single` for a client that takes one object only, if there is but one.
+    init(
+        gateway: Gateway, context: RequestContext, located: Located, type: String?, objectClass: String,
+        envelope wanted: Representation.Envelope = .multipart
+    ) {
         self.gateway = gateway
+        self.wanted = wanted
         self.context = context
         self.type = type
         self.objectClass = objectClass
-        let name = "\(located.study)\n\(located.series?.string ?? "")\n\(type)\n\(context.entry.requestID)"
+        let name =
+            "\(located.study)\n\(located.series?.string ?? "")\n\(type ?? objectClass)\n\(context.entry.requestID)"
         envelope = gateway.envelope(named: name)
     }
 
@@ -89,13 +106,38 @@ final class PartSink {
     }
 
     /// An object from the cache or on its way into it.
-    func send(_ obtained: Obtained, target: InstanceTarget) async throws(Problem) {
+    ///
+    /// - Parameter location: its resource's path; nil for the object's own.
+    /// - Throws: ``Problem`` 406 for a second one, when the client takes one only.
+    func send(_ obtained: Obtained, target: InstanceTarget, location: String? = nil) async throws(Problem) {
+        let part = Part(obtained: obtained, location: location ?? obtained.location(of: target))
+        guard wanted == .single else { return try await send(part) }
+        guard held == nil else {
+            throw Problem(
+                status: 406, "Several parts need multipart/related; the request accepts single-part answers only.")
+        }
+        held = part
+    }
+
+    private func send(_ part: Part) async throws(Problem) {
         let base = gateway.baseBytes(context)
-        if count == 0 { outcome = obtained.outcome }
+        let description = part.obtained.description
+        if count == 0 { outcome = part.obtained.outcome }
         try await beginPart(
-            obtained.description.mediaType, syntax: obtained.description.transferSyntax,
-            length: obtained.piece.length(baseLength: base.count), location: obtained.location(of: target))
-        try await gateway.send(obtained.piece, base: base, context)
+            description.mediaType, syntax: description.transferSyntax,
+            length: part.obtained.piece.length(baseLength: base.count), location: part.location)
+        try await gateway.send(part.obtained.piece, base: base, context)
+    }
+
+    private func sendAlone(_ part: Part) async throws(Problem) {
+        let base = gateway.baseBytes(context)
+        outcome = part.obtained.outcome
+        try await beginAnswer(
+            contentType: part.obtained.description.contentType,
+            length: part.obtained.piece.length(baseLength: base.count)
+        )
+        try await gateway.send(part.obtained.piece, base: base, context)
+        try await context.finish()
     }
 
     func sendXML(
@@ -182,7 +224,9 @@ final class PartSink {
     private func beginPart(
         _ mediaType: String, syntax: String? = nil, length: Int64?, location: String?
     ) async throws(Problem) {
-        if count == 0 { try await beginAnswer(contentType: envelope.contentType(rootType: type), length: nil) }
+        if count == 0 {
+            try await beginAnswer(contentType: envelope.contentType(rootType: type ?? mediaType), length: nil)
+        }
         let part = MultipartEnvelope.Part(
             mediaType: mediaType, transferSyntax: syntax, length: length,
             location: location.map { context.origin + gateway.settings.dicomWebRoot + $0 })
@@ -194,6 +238,7 @@ final class PartSink {
     ///
     /// - Throws: ``Problem`` 404 when no part came at all.
     func finish() async throws(Problem) {
+        if let held { return try await sendAlone(held) }
         if count == 0 { throw Problem(status: 404, "The archive holds nothing of what was asked for.") }
         try await context.write(envelope.closing)
         try await context.finish()

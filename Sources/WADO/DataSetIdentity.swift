@@ -7,8 +7,10 @@ struct DataSetIdentity {
     enum Attribute: UInt32 {
         case sopClass = 0x0008_0016
         case instance = 0x0008_0018
+        case modality = 0x0008_0060
         case study = 0x0020_000D
         case series = 0x0020_000E
+        case instanceNumber = 0x0020_0013
         case numberOfFrames = 0x0028_0008
         case rows = 0x0028_0010
         case columns = 0x0028_0011
@@ -17,8 +19,10 @@ struct DataSetIdentity {
             switch self {
             case .sopClass: "SOPClassUID"
             case .instance: "SOPInstanceUID"
+            case .modality: "Modality"
             case .study: "StudyInstanceUID"
             case .series: "SeriesInstanceUID"
+            case .instanceNumber: "InstanceNumber"
             case .numberOfFrames: "NumberOfFrames"
             case .rows: "Rows"
             case .columns: "Columns"
@@ -29,7 +33,9 @@ struct DataSetIdentity {
     private(set) var study: UID?
     private(set) var series: UID?
     private(set) var instance: UID?
-    private var sopClass: UID?
+    private(set) var sopClass: UID?
+    private(set) var modality: String?
+    private(set) var instanceNumber: Int?
     private var rows: Int?
     private var columns: Int?
     private var numberOfFrames: Int?
@@ -59,6 +65,8 @@ struct DataSetIdentity {
         case .series: series = try uid(attribute, text, known: series)
         case .instance: instance = try uid(attribute, text, known: instance)
         case .sopClass: sopClass = UID(lenient: text)
+        case .modality: modality = text.utf8.count <= 16 ? text.filter { $0 != " " } : nil
+        case .instanceNumber: instanceNumber = Self.number(text)
         case .rows: rows = Self.number(text)
         case .columns: columns = Self.number(text)
         case .numberOfFrames: numberOfFrames = Self.number(text)

@@ -56,7 +56,7 @@ struct JSONDataSetMachine {
     private static let holdLimit = 64 << 10
     private static let retrieveURL: UInt32 = 0x0008_1190
 
-    private var rewriter: ReferenceRewriter
+    private var rewriter: ReferenceRewriter?
     /// False while the data set's UIDs are being looked for.
     private var isWriting = false
     private(set) var identity = DataSetIdentity()
@@ -72,7 +72,8 @@ struct JSONDataSetMachine {
     /// Octets passed before the present piece.
     private var offset = 0
 
-    init(rewriter: ReferenceRewriter) {
+    /// - Parameter rewriter: nil for one that is only read.
+    init(rewriter: ReferenceRewriter?) {
         self.rewriter = rewriter
     }
 
@@ -81,7 +82,7 @@ struct JSONDataSetMachine {
 
     /// From here on the data set is written, as one of this instance.
     mutating func beginWriting(_ facts: InstanceFacts) {
-        rewriter.begin(facts)
+        rewriter?.begin(facts)
         isWriting = true
     }
 
@@ -250,7 +251,7 @@ struct JSONDataSetMachine {
 
     private mutating func replaceURL(_ kind: ReferenceRewriter.Kind, _ output: inout [UInt8]) {
         disposition = kind == .bulkData ? .hold : .write
-        let path = isWriting ? JSONText.unescaped(captured).flatMap { rewriter.path(for: $0, kind: kind) } : nil
+        let path = isWriting ? JSONText.unescaped(captured).flatMap { rewriter?.path(for: $0, kind: kind) } : nil
         guard let path else {
             disposition = .write
             held.removeAll(keepingCapacity: true)
