@@ -139,6 +139,9 @@ extension SettingsTable {
         .optional("backends[].abilities.presentation", .flag, example: "no", "presentationUID. Never probed."),
         .optional("backends[].abilities.charset", .flag, example: "no", "charset of texts. Never probed."),
         .optional("backends[].abilities.frame_number", .flag, example: "no", "frameNumber of WADO-URI."),
+        .optional(
+            "backends[].abilities.stored_syntax", .flag, example: "yes",
+            "transferSyntax=* of WADO-URI, for archives that re-encode without it (dcm4chee). Never probed."),
     ]
 
     /// What every server that the gateway asks has in common.

@@ -10,6 +10,8 @@ package enum Ability: String, Sendable, Hashable, CaseIterable {
     case viewport, region, flip, window, sigmoid, quality, annotation, presentation, charset
     case iccProfile = "icc_profile"
     case frameNumber = "frame_number"
+    // Of objects: there are archives that re-encode those for which no transfer syntax is named.
+    case storedSyntax = "stored_syntax"
 
     /// Whether an archive may ignore it silently, so that it counts only when it is configured or proven.
     package var isParameter: Bool {
@@ -20,7 +22,7 @@ package enum Ability: String, Sendable, Hashable, CaseIterable {
     }
 
     /// Whether pictures can show it.
-    package var canBeProbed: Bool { isParameter && self != .presentation && self != .charset }
+    package var canBeProbed: Bool { isParameter && ![.presentation, .charset, .storedSyntax].contains(self) }
 }
 
 /// What is known of one archive's abilities in one protocol.

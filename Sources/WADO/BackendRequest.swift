@@ -178,10 +178,14 @@ extension BackendRequest {
         var wants: Set<Ability> = []
         switch object {
         case .instance(let syntax):
-            // A raw slash: Orthanc answers 400 to "application%2Fdicom". Without transferSyntax the archive sends what it
-            // sends its own clients.
+            // A raw slash: Orthanc answers 400 to "application%2Fdicom". Without transferSyntax, which means Explicit VR
+            // Little Endian, most archives send their file; of others it is known that they read "*" (dcm4chee).
             query += "&contentType=application/dicom"
-            if syntax != ObjectClass.stored { query += "&transferSyntax=\(syntax)" }
+            if syntax != ObjectClass.stored {
+                query += "&transferSyntax=\(syntax)"
+            } else if abilities.has(.storedSyntax) == true {
+                query += "&transferSyntax=*"
+            }
             self.init(url: base.merging(query: query), accept: "application/dicom", answer: .dataSet)
         case .rendered(let frame, _, let type), .thumbnail(let frame, _, let type):
             var rendering = rendering.relevant(to: type)

@@ -197,7 +197,8 @@ package struct ProbePlan: Sendable {
         case .annotation: return [with { $0.annotation = ["patient", "technique"] }]
         case .iccProfile:
             return ["no", subject.rendering.iccProfile ?? "srgb"].map { profile in with { $0.iccProfile = profile } }
-        case .frameNumber, .presentation, .charset, .metadata, .frames, .bulkdata, .rendered, .thumbnail: return []
+        case .frameNumber, .presentation, .charset, .storedSyntax, .metadata, .frames, .bulkdata, .rendered, .thumbnail:
+            return []
         }
     }
 

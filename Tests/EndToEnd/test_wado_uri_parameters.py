@@ -16,7 +16,7 @@ COLUMNS, ROWS = 64, 48
 ARCHIVES = ["rs", "uri"]
 #: Of parameters that an archive may ignore silently.
 ABILITIES = ["viewport", "region", "flip", "window", "sigmoid", "quality", "annotation", "icc_profile"]
-ABILITIES += ["presentation", "charset", "frame_number"]
+ABILITIES += ["presentation", "charset", "frame_number", "stored_syntax"]
 
 #: What X-Cache says of an object that is there; the client may have its last byte before the disk does.
 KEPT = ("hit", "follow")
@@ -209,9 +209,10 @@ class TestWADOURI:
         assert answer.status_code == 200, answer.text
         assert answer.content == image.data
         accept = f'multipart/related; type="application/dicom"; transfer-syntax={to_rs}'
-        # Omitted, transferSyntax lets an archive send its file: what is asked for in vain costs no second request.
-        assert able.archive.asked[0] == expected_request(
-            archive, image, "", None, accept if archive == "rs" else "application/dicom"
+        assert able.archive.asked[0] == (
+            rs_request(image, "", accept)
+            if archive == "rs"
+            else uri_request(image, "transferSyntax=*", "application/dicom")
         )
 
     def test_a_presentation_state(self, able, http, archive):
@@ -379,7 +380,7 @@ class TestSize:
         for tail in ("/rendered?viewport=9,9,1,2,30,40", "/rendered?viewport=9,9,2,1,30,40"):
             assert ask_rs(able, http, image, tail).status_code == 200
         whole, *pictures = able.archive.asked
-        assert whole == ("/wado?" + ids(image) + "&contentType=application/dicom", "application/dicom")
+        assert whole == uri_request(image, "transferSyntax=*", "application/dicom")
         assert len(pictures) == 2 and pictures == able.archive.asked_for_pictures
 
     def test_of_an_image_below_wado_rs(self, able, http):
@@ -427,6 +428,12 @@ def test_nor_one_without_an_ability_of_one_protocol(unable, http, archive, name,
     assert answer.status_code == 501, answer.text
     assert ability in answer.text
     assert not unable.archive.asked_for_pictures
+
+
+def test_an_archive_that_reads_no_asterisk_is_told_no_transfer_syntax(unable, http):
+    image = unable.images["uri", "one"]
+    assert ask_uri(unable, http, image, "contentType=application/dicom&transferSyntax=*").content == image.data
+    assert unable.archive.asked == [uri_request(image, "", "application/dicom")]
 
 
 @pytest.fixture(scope="module")

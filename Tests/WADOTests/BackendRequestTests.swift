@@ -67,6 +67,12 @@ import WADO
         #expect(request.url.query?.hasSuffix("&transferSyntax=1.2.840.10008.1.2.4.90") == true)
     }
 
+    @Test func theStoredSyntaxIsNamedToArchivesThatReadIt() throws {
+        let stored = try request(.instance(syntax: "stored"), .wadoURI, abilities: [.storedSyntax])
+        #expect(stored.url.query?.hasSuffix("&contentType=application/dicom&transferSyntax=*") == true)
+        #expect(stored.needs.isEmpty && stored.wants.isEmpty)
+    }
+
     @Test func frameNumberIsSentOnlyForSeveralFrames() throws {
         let picture = ObjectClass.rendered(frame: 1, parameters: "", type: "image/jpeg")
         #expect(try request(picture, .wadoURI).url.query?.contains("frameNumber") == false)
