@@ -26,9 +26,11 @@ struct JSONArraySink {
         try await context.write([UInt8(ascii: "[")])
     }
 
-    /// Ends the array, which may be empty.
-    mutating func end() async throws(Problem) {
-        try await separate(isNewSource: false)
+    /// Ends the array.
+    ///
+    /// - Throws: ``Problem`` 404 when nothing came at all.
+    func end() async throws(Problem) {
+        if !hasBegun { throw .nothingThere }
         try await context.write([UInt8(ascii: "]")])
         try await context.finish()
     }

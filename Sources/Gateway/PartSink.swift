@@ -239,8 +239,12 @@ final class PartSink {
     /// - Throws: ``Problem`` 404 when no part came at all.
     func finish() async throws(Problem) {
         if let held { return try await sendAlone(held) }
-        if count == 0 { throw Problem(status: 404, "The archive holds nothing of what was asked for.") }
+        if count == 0 { throw .nothingThere }
         try await context.write(envelope.closing)
         try await context.finish()
     }
+}
+
+extension Problem {
+    static let nothingThere = Problem(status: 404, "The archive holds nothing of what was asked for.")
 }
