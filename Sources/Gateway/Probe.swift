@@ -73,12 +73,12 @@ extension Gateway {
         var open = abilities
         var problems: [Ability: Problem] = [:]
         while true {
-            let known = abilityBook.known(of: probe.archive, at: probe.loop.now)
-            open.removeAll { known.has($0) != nil }
+            open = unknown(of: open, probe)
             guard let first = open.first else { return problems }
             let mine = probeFlights.claim(open, of: probe.archive)
             if !mine.isEmpty {
-                let failures = await ask(mine, probe)
+                // Others may have found out some of them just before they were claimed.
+                let failures = await ask(unknown(of: mine, probe), probe)
                 for ability in mine {
                     probeFlights.land(ability, of: probe.archive, failures[ability])
                     problems[ability] = failures[ability]?.problem
@@ -91,8 +91,14 @@ extension Gateway {
         }
     }
 
+    private func unknown(of abilities: [Ability], _ probe: Probe) -> [Ability] {
+        let known = abilityBook.known(of: probe.archive, at: probe.loop.now)
+        return abilities.filter { known.has($0) == nil }
+    }
+
     /// Asks for all pictures of some abilities, and notes what they say.
     private func ask(_ abilities: [Ability], _ probe: Probe) async -> Failures {
+        if abilities.isEmpty { return [:] }
         let known = abilityBook.known(of: probe.archive, at: probe.loop.now)
         var plan = ProbePlan(abilities, with: probe.subject)
         var fault: Problem?
