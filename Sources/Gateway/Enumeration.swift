@@ -44,16 +44,7 @@ extension Gateway {
         _ located: Located, series: UID?, _ way: CollectionPlan.Way, _ context: RequestContext
     ) async throws(Problem) -> CollectionPlan {
         var record = located.resolution.record
-        func make() throws(Problem) -> CollectionPlan {
-            do {
-                return try CollectionPlan(record: record, series: series, way: way) { series in
-                    choice(in: located.resolution, series: series)
-                }
-            } catch {
-                throw Problem(error)
-            }
-        }
-        var plan = try make()
+        var plan = try outline(of: record, located, series: series, way)
         // The series first, and then the instances of each.
         for _ in 0..<2 where !plan.gaps.isEmpty {
             try await inOrder(plan.gaps, ahead: CollectionPlan.instancesAtOnce) { gap throws(Problem) in
@@ -67,9 +58,22 @@ extension Gateway {
             } deliver: { listed in
                 record = record.completed(with: listed)
             }
-            plan = try make()
+            plan = try outline(of: record, located, series: series, way)
         }
         return plan
+    }
+
+    /// The plan as far as a record alone allows: nothing is asked.
+    func outline(
+        of record: StudyRecord, _ located: Located, series: UID?, _ way: CollectionPlan.Way
+    ) throws(Problem) -> CollectionPlan {
+        do {
+            return try CollectionPlan(record: record, series: series, way: way) { series in
+                choice(in: located.resolution, series: series)
+            }
+        } catch {
+            throw Problem(error)
+        }
     }
 
     /// What the first of the endpoints tells that can: a QIDO-RS service, else the metadata of a WADO-RS archive.
@@ -79,8 +83,11 @@ extension Gateway {
     func listing(
         of study: UID, _ series: UID?, by choice: EndpointChoice, _ context: RequestContext
     ) async throws(Problem) -> [StudyRecord.Series] {
+        guard !choice.candidates.isEmpty else { throw Problem(choice.refusal) }
+        let listers = choice.searches + choice.restful
+        guard !listers.isEmpty else { throw Problem(CollectionPlan.unlisted) }
         var problems: [Problem] = []
-        for candidate in choice.searches + choice.restful {
+        for candidate in listers {
             do throws(Problem) {
                 guard let base = candidate.base else { continue }
                 let backend = try permitted(base)

@@ -21,7 +21,10 @@ extension Gateway {
         let sources = try await plan(located, series: located.series, request.way, context).sources
         var members: [CollectionMember] = []
         for source in sources {
-            switch try await openPictures("rendered", source, types, located, request, context) {
+            let opened = try await open(source, of: located, request, context) { candidates, series throws(Problem) in
+                try await askForPictures("rendered", candidates, series, types, located, request, context)
+            }
+            switch opened {
             case .whole(let pictures): return try await pass(pictures, as: "rendered", located, request, context)
             case .members(let found): members += found
             }
@@ -69,16 +72,27 @@ extension Gateway {
         _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
         guard case .rendered(let types, _) = request.representation else { throw .unproven }
-        if let source = try? await plan(located, series: located.series, request.way, context).sources.first,
-            case .collection = source,
-            case .whole(let pictures) = try await openPictures("thumbnail", source, types, located, request, context)
-        {
+        if let pictures = try await ownThumbnail(types, located, request, context) {
             return try await pass(pictures, as: "thumbnail", located, request, context)
         }
         let member = try await representative(located, request, context)
         guard let objects = member.request.objects else { throw .unproven }
         context.entry.instance = member.target.instance
         try await deliver(objects, of: member.target, member.located, member.request, context)
+    }
+
+    /// The thumbnail of the one WADO-RS archive that has all of it; nil when there is none, or it has no thumbnails.
+    private func ownThumbnail(
+        _ types: [String], _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
+    ) async throws(Problem) -> Pictures? {
+        do throws(Problem) {
+            let plan = try outline(of: located.resolution.record, located, series: located.series, request.way)
+            guard case .collection(let candidates, let series)? = plan.sources.first else { return nil }
+            return try await askForPictures("thumbnail", candidates, series, types, located, request, context)
+        } catch {
+            guard [404, 406, 501].contains(error.status) else { throw error }
+            return nil
+        }
     }
 
     /// The middle image of the first series that has images.
@@ -109,29 +123,27 @@ extension Gateway {
 
     // MARK: An archive's own pictures
 
-    private func openPictures(
-        _ word: String, _ source: CollectionPlan.Source, _ types: [String], _ located: Located,
-        _ request: RetrieveRequest, _ context: RequestContext
-    ) async throws(Problem) -> Opened<Pictures> {
-        try await open(source, of: located, request, context) { candidates, series throws(Problem) in
-            let (query, able) = try query(of: request, word, candidates, context)
-            guard !able.isEmpty else {
-                throw Problem(status: 501, "No archive is known to honour all of these parameters for a whole series.")
-            }
-            let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/\(word)"
-            let wantsParts = word == "rendered" && request.representation.envelope != .single
-            let type = types.pictureType
-            let (response, backend, _) = try await collection(
-                path, query: query, accept: wantsParts ? "multipart/related; type=\"\(type)\"" : type, from: able,
-                asking: "\(word) image", context)
-            // There are archives that give one picture for all: that is no answer to who wants each.
-            guard !wantsParts || response.isMultipart else {
-                response.cancel()
-                throw Problem(
-                    status: 406, "Backend \(backend.name) gives one picture for many instances.", backend: backend.name)
-            }
-            return (response, backend)
+    private func askForPictures(
+        _ word: String, _ candidates: [EndpointChoice.Candidate], _ series: UID?, _ types: [String],
+        _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
+    ) async throws(Problem) -> Pictures {
+        let (query, able) = try query(of: request, word, candidates, context)
+        guard !able.isEmpty else {
+            throw Problem(status: 501, "No archive is known to honour all of these parameters for a whole series.")
         }
+        let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/\(word)"
+        let wantsParts = word == "rendered" && request.representation.envelope != .single
+        let type = types.pictureType
+        let (response, backend, _) = try await collection(
+            path, query: query, accept: wantsParts ? "multipart/related; type=\"\(type)\"" : type, from: able,
+            asking: "\(word) image", context)
+        // There are archives that give one picture for all: that is no answer to who wants each.
+        guard !wantsParts || response.isMultipart else {
+            response.cancel()
+            throw Problem(
+                status: 406, "Backend \(backend.name) gives one picture for many instances.", backend: backend.name)
+        }
+        return (response, backend)
     }
 
     /// The query, and the archives that are known to honour it and not known to lack the resource: for a whole series

@@ -102,7 +102,8 @@ package struct CollectionPlan: Sendable {
         return .unlistedInstances(series: uid, choice)
     }
 
-    private static let unlisted = WADOError(
+    /// Nobody can tell which instances there are.
+    package static let unlisted = WADOError(
         status: 501,
         message:
             "The archive speaks only WADO-URI, the study's record does not list its instances, and names no QIDO-RS endpoint "

@@ -243,7 +243,7 @@ def test_what_nobody_lists_is_refused_with_a_sentence(tmp_path, orthanc, holding
         "backends": [backend("archive", f"{orthanc.root}/")],
     }
     with Gateway(tmp_path / "gateway", settings) as gateway:
-        for resource in ("", "/metadata", "/bulkdata", "/pixeldata", "/rendered"):
+        for resource in ("", "/metadata", "/bulkdata", "/pixeldata", "/rendered", "/thumbnail"):
             answer = requests.get(f"{gateway.dicomweb}/studies/{members[0].image.study}{resource}", timeout=20)
             assert answer.status_code == 501, (resource, answer.text)
             assert "QIDO-RS" in answer.text
