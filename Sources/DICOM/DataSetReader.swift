@@ -217,11 +217,15 @@ package struct DataSetReader {
         return header
     }
 
-    /// Steps over the items of encapsulated pixel data.
+    /// Steps over the items of encapsulated pixel data; to the end, where they are cut off.
     private mutating func skipFragments() throws {
         var walk = FragmentWalk(at: position, isBigEndian: levels[levels.count - 1].encoding.isBigEndian)
-        while try walk.next(&window) != nil {}
-        position = walk.position
+        do {
+            while try walk.next(&window) != nil {}
+            position = walk.position
+        } catch let error as DICOMError where error.kind == .truncated && levels.count == 1 {
+            position = end
+        }
         isAtFragments = false
     }
 

@@ -29,7 +29,8 @@ struct HeadAttributes: Sendable {
 
     /// Takes one element's value.
     ///
-    /// - Throws: `malformed` for a UID that is none, or a SOP Instance UID other than the file meta's.
+    /// - Throws: `malformed` for a UID that is none or stands twice with two values, or a SOP Instance UID other than the
+    ///   file meta's.
     mutating func take(
         _ tag: Tag, _ value: [UInt8], isBigEndian: Bool, offset: Int
     ) throws(DICOMError) {
@@ -38,14 +39,14 @@ struct HeadAttributes: Sendable {
         case .mediaStorageSOPInstanceUID: metaInstance = UID(elementValue: value)
         case .mediaStorageSOPClassUID, .sopClassUID: sopClass = UID(elementValue: value) ?? sopClass
         case .sopInstanceUID:
-            instance = try uid(tag, value, offset)
+            instance = try only(instance, uid(tag, value, offset), tag, offset)
             if !toleratesOtherFileMeta, let metaInstance, let instance, metaInstance != instance {
                 throw DICOMError(
                     kind: .malformed, offset: offset,
                     detail: "SOP Instance UID \(instance) contradicts the file meta's \(metaInstance)")
             }
-        case .studyInstanceUID: study = try uid(tag, value, offset)
-        case .seriesInstanceUID: series = try uid(tag, value, offset)
+        case .studyInstanceUID: study = try only(study, uid(tag, value, offset), tag, offset)
+        case .seriesInstanceUID: series = try only(series, uid(tag, value, offset), tag, offset)
         case .numberOfFrames: numberOfFrames = HeadAttributes.frameCount(value)
         case .rows: rows = HeadAttributes.number(value, isBigEndian)
         case .columns: columns = HeadAttributes.number(value, isBigEndian)
@@ -67,6 +68,12 @@ struct HeadAttributes: Sendable {
 
     private func missing(_ name: String, _ offset: Int) -> DICOMError {
         DICOMError(kind: .missingAttribute, offset: offset, detail: "there is no \(name)")
+    }
+
+    /// Readers differ in which of two elements of one tag counts, so one instance would be another's to some of them.
+    private func only(_ known: UID?, _ uid: UID?, _ tag: Tag, _ offset: Int) throws(DICOMError) -> UID? {
+        guard let known, let uid, known != uid else { return uid ?? known }
+        throw DICOMError(kind: .malformed, offset: offset, detail: "\(tag) stands twice, as \(known) and as \(uid)")
     }
 
     /// Nil for an empty value, which is as good as no element.

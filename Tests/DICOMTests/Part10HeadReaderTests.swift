@@ -117,6 +117,25 @@ import Testing
         #expect(try read(file, pieces: [2]) == Fixtures.facts(.explicitLittle))
     }
 
+    @Test(arguments: [Tag.sopInstanceUID, .studyInstanceUID, .seriesInstanceUID])
+    func refusesAnInstanceThatIsTwo(_ tag: Tag) throws {
+        var once = DataSet()
+        once.set(tag, UID(literal: "1.2.3"))
+        let bytes = Part10Writer().dataSet(once)
+        #expect(
+            error(try Part10Writer().file(DataSet()) + bytes + Part10Writer().dataSet(Fixtures.image()))?.kind
+                == .malformed)
+    }
+
+    @Test func toleratesAnElementThatIsRepeated() throws {
+        var once = DataSet()
+        once.set(.sopInstanceUID, Fixtures.instance)
+        var facts = Fixtures.facts(.explicitLittle)
+        facts.sopClass = Fixtures.sopClass
+        let file = try Part10Writer().file(DataSet()) + Part10Writer().dataSet(once)
+        #expect(try read(file + Part10Writer().dataSet(Fixtures.image())) == facts)
+    }
+
     @Test func skipsLargeValuesWithoutHoldingThem() throws {
         // 3 GiB are announced; nothing but the counter may grow.
         var reader = Part10HeadReader(limit: .max)
