@@ -54,6 +54,12 @@ extension DataSetReader {
             }
         }
 
+        /// Bytes of one number of a value. Samples that are wider than a word of OW are written as a whole; where a word
+        /// holds several of them, the word is.
+        func unitLength(of tag: Tag, _ vr: VR) -> Int {
+            tag == .pixelData && vr != .ob ? max(vr.unitLength, bitsAllocated / 8) : vr.unitLength
+        }
+
         /// Pixel Data of Implicit VR is OW whatever its bits (PS3.5 §A.1); waveforms go by their own.
         private func obOrOW(_ tag: Tag) -> VR {
             tag.group == Context.waveformGroup && waveformBits <= 8 ? .ob : .ow

@@ -12,6 +12,8 @@ package struct DataSetReader {
         package let vr: VR
         /// Whether numbers of the value are big-endian; never those of UN.
         package let isBigEndian: Bool
+        /// Bytes of the units that must be turned around for Little Endian; 1 for none.
+        package let swappedUnit: Int
         package let valueOffset: Int64
         /// Bytes of the value, which may be more than are there for Pixel Data of a truncated object; nil for encapsulated pixel data, whose items begin at `valueOffset`.
         package let length: Int64?
@@ -151,9 +153,11 @@ package struct DataSetReader {
 
     private mutating func element(_ header: ElementHeader, _ level: Level, _ valueOffset: Int64) throws -> Element {
         let vr = level.context.vr(of: header, isExplicit: level.encoding.isExplicit)
+        let isBigEndian = level.encoding.isBigEndian && header.vr != .un
         let element = Element(
-            tag: header.tag, vr: vr, isBigEndian: level.encoding.isBigEndian && header.vr != .un,
-            valueOffset: valueOffset, length: header.hasUndefinedLength ? nil : Int64(header.length))
+            tag: header.tag, vr: vr, isBigEndian: isBigEndian,
+            swappedUnit: isBigEndian ? level.context.unitLength(of: header.tag, vr) : 1, valueOffset: valueOffset,
+            length: header.hasUndefinedLength ? nil : Int64(header.length))
         if let length = element.length {
             let limit = level.end ?? end
             let isCutOff = valueOffset + length > limit

@@ -19,7 +19,7 @@ enum ElementContent {
     init?(_ element: DataSetReader.Element, _ value: [UInt8], _ characterSet: SpecificCharacterSet) {
         switch element.vr {
         case .ob, .od, .of, .ol, .ov, .ow, .un, .sq:
-            self = .binary(element.isBigEndian ? value.swapped(unit: element.vr.unitLength) : value)
+            self = .binary(element.swappedUnit == 1 ? value : value.swapped(unit: element.swappedUnit))
         case .us, .ss, .ul, .sl, .uv, .sv, .fl, .fd, .at:
             self.init(number: element.vr, Numbers(bytes: value, isBigEndian: element.isBigEndian))
         case .pn:

@@ -26,7 +26,6 @@ struct ElementRewriter {
     private let sourceLength: Int64
     private var reader: DataSetReader
     private var depth = 0
-    private var bitsAllocated = 0
     /// Of an object whose frames lie in fragments.
     private let joined: JoinedFrames?
     /// The number of its fragments that were given out; nil outside of Pixel Data.
@@ -106,27 +105,15 @@ struct ElementRewriter {
                 detail: "\(element.tag) is a sequence by the dictionary, and here of VR \(element.vr)")
         }
         piece.copy = ValueCopy(
-            place: element.valueOffset..<element.valueOffset + length, unit: unit(element),
+            place: element.valueOffset..<element.valueOffset + length, unit: element.swappedUnit,
             padding: length % 2 == 0 ? nil : vr.paddingByte)
         return piece
     }
 
     private mutating func take(_ element: DataSetReader.Element) throws {
         guard let length = element.length, length <= ElementRewriter.valueLimit else { return }
-        switch element.tag {
-        case .sopClassUID, .sopInstanceUID:
-            identity.set(element.tag, .ui, bytes: try reader.value(of: element, limit: ElementRewriter.valueLimit))
-        case .bitsAllocated:
-            let value = try reader.value(of: element, limit: ElementRewriter.valueLimit)
-            if value.count >= 2 { bitsAllocated = Int(value.uint16(at: 0, bigEndian: element.isBigEndian)) }
-        default: break
-        }
-    }
-
-    private func unit(_ element: DataSetReader.Element) -> Int {
-        guard element.isBigEndian else { return 1 }
-        guard element.tag == .pixelData, depth == 0 else { return element.vr.unitLength }
-        return PixelDescription.swappedUnit(element, bitsAllocated: bitsAllocated)
+        guard element.tag == .sopClassUID || element.tag == .sopInstanceUID else { return }
+        identity.set(element.tag, .ui, bytes: try reader.value(of: element, limit: ElementRewriter.valueLimit))
     }
 
     private mutating func joinedPixels(_ element: DataSetReader.Element) throws -> Piece {

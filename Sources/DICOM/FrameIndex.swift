@@ -161,7 +161,7 @@ struct PixelDescription {
         }
         return FrameIndex.Native(
             pixels: pixels.valueOffset..<pixels.valueOffset + length, bitsPerFrame: bitsPerFrame,
-            swappedUnit: PixelDescription.swappedUnit(pixels, bitsAllocated: Int(bits ?? 0)))
+            swappedUnit: pixels.swappedUnit)
     }
 
     /// Bits of an uncompressed frame: a multiple of 8 unless Bits Allocated is 1.
@@ -180,11 +180,5 @@ struct PixelDescription {
                 detail: "frames of \(rows) × \(columns) pixels of \(samples) samples of \(bits) bits")
         }
         return frame
-    }
-
-    /// Big-endian samples are turned around as a whole; where a word of OW holds several of them, the word is.
-    static func swappedUnit(_ pixels: DataSetReader.Element, bitsAllocated: Int) -> Int {
-        guard pixels.isBigEndian, pixels.vr != .ob else { return 1 }
-        return max(pixels.vr.unitLength, bitsAllocated / 8)
     }
 }

@@ -56,7 +56,15 @@ import Testing
         let written = vr == .ow && width == 4 ? little.enumerated().map { little[$0.offset ^ 2] } : little
         image.set(tag, vr, bytes: written)
         let expected = [Array(little.prefix(6 * width)), Array(little.suffix(6 * width))]
-        #expect(try frames(Part10Writer(.explicitBig).file(image)) == expected)
+        let big = try Part10Writer(.explicitBig).file(image)
+        #expect(try frames(big) == expected)
+        // The whole value, as bulk data, is all frames.
+        let file = try Part10File(BytesSource(big))
+        let path = try #require(ElementPath([tag.hex]))
+        let pixels = try #require(try DataSetReader.find(path, in: file))
+        var value: [UInt8] = []
+        try pixels.read(from: file.source, pieceLength: 1) { value += $0 }
+        #expect(value == little)
         image.set(tag, vr, bytes: little)
         #expect(try frames(Part10Writer(.explicitLittle).file(image)) == expected)
     }
