@@ -1,44 +1,21 @@
-"""What the gateway makes from stored instances: frames, metadata and bulk data of an archive that speaks only WADO-URI.
+"""What the gateway makes from instances of an archive that speaks only WADO-URI: frames, metadata and bulk data.
 
-The oracle is pydicom, which reads the same files.
+That all of it is right, for every file there is, test_oracles.py shows; here it is that it comes this way too.
 """
 
-import io
-import math
-import warnings
 from xml.etree import ElementTree
 
-import pydicom
 import pytest
-from pydicom.encaps import generate_frames
 
+from bed import oracles
 from bed.client import FRAMES_AS_STORED, only_part, parts, wado_query
+from bed.specimens import parse
+
+# pydicom says of some of these files that they are not as they should be.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 JSON = "application/dicom+json"
 OCTETS = 'multipart/related; type="application/octet-stream"'
-#: Where either reader may rightly say it otherwise: character set (ours is UTF-8), numbers as text.
-TEXT_NUMBERS = {"DS", "IS"}
-
-
-def read(image):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pydicom.dcmread(io.BytesIO(image.data), force=True)
-
-
-def frames_of(image):
-    """The frames as a web client gets them: little endian, without fragments."""
-    dataset = read(image)
-    if dataset.file_meta.TransferSyntaxUID.is_compressed and not image.transfer_syntax.endswith(".1.99"):
-        return list(generate_frames(dataset.PixelData, number_of_frames=image.frames))
-    pixels = dataset.PixelData
-    if image.transfer_syntax == "1.2.840.10008.1.2.2" and dataset["PixelData"].VR == "OW":
-        unit = max(2, dataset.BitsAllocated // 8)
-        pixels = b"".join(pixels[at : at + unit][::-1] for at in range(0, len(pixels), unit))
-    if dataset.BitsAllocated == 1:
-        return None
-    size = dataset.Rows * dataset.Columns * dataset.get("SamplesPerPixel", 1) * dataset.BitsAllocated // 8
-    return [pixels[at * size : (at + 1) * size] for at in range(image.frames)]
 
 
 def pictures(hospital):
@@ -48,21 +25,14 @@ def pictures(hospital):
 def test_frames_equal_pydicoms(hospital, http):
     syntaxes = set()
     for image in pictures(hospital):
-        expected = frames_of(image)
-        if expected is None:
-            continue
-        numbers = range(1, min(image.frames, 3) + 1)
+        expected = oracles.frames(parse(image.data))[:3]
         answer = http.get(
-            f"{hospital.gateway.dicomweb}{image.path}/frames/{','.join(map(str, numbers))}",
+            f"{hospital.gateway.dicomweb}{image.path}/frames/{','.join(str(n + 1) for n in range(len(expected)))}",
             headers={"Accept": FRAMES_AS_STORED},
         )
         assert answer.status_code == 200, (image, answer.text)
-        found = parts(answer)
-        assert len(found) == len(numbers)
-        for part, frame in zip(found, expected):
-            # A fragment's pad byte may stand at the end.
-            assert part.body == frame or part.body.rstrip(b"\0") == frame.rstrip(b"\0"), image
-            assert part.transfer_syntax
+        assert [part.body for part in parts(answer)] == expected, image
+        assert all(part.transfer_syntax for part in parts(answer))
         syntaxes.add(image.transfer_syntax)
     assert len(syntaxes) >= 8, syntaxes
 
@@ -88,45 +58,6 @@ def test_frames_that_would_need_a_codec_are_refused_with_what_there_is(hospital,
     answer = http.get(f"{hospital.gateway.dicomweb}{image.path}/frames/1", headers={"Accept": OCTETS})
     assert answer.status_code == 406
     assert "1.2.840.10008.1.2.4.90" in answer.text
-
-
-def plain(element):
-    """A JSON element in a form in which two readers must agree."""
-    if element["vr"] in TEXT_NUMBERS:
-        return [None if value is None else round(float(value), 6) for value in element.get("Value", [])]
-    values = []
-    for value in element.get("Value", []):
-        if isinstance(value, str):
-            value = value.rstrip(" \0") or None
-        elif isinstance(value, float):
-            value = float(f"{value:.5g}") if math.isfinite(value) else value
-        elif isinstance(value, dict) and set(value) & {"Alphabetic", "Ideographic", "Phonetic"}:
-            value = {group: name.rstrip() for group, name in value.items() if name}
-        values.append(value)
-    return values
-
-
-def test_metadata_says_what_pydicom_reads(hospital, http):
-    compared = 0
-    for image in hospital.uri.whole_studies:
-        answer = http.get(f"{hospital.gateway.dicomweb}{image.path}/metadata", headers={"Accept": JSON})
-        assert answer.status_code == 200, (image, answer.text)
-        assert answer.headers["Content-Type"] == JSON
-        (ours,) = answer.json()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs = read(image).to_json_dict(bulk_data_threshold=1 << 30, suppress_invalid_tags=True)
-        for tag, element in theirs.items():
-            is_private = int(tag[:4], 16) % 2
-            if is_private or tag.endswith("0000") or tag == "00080005" or element["vr"] in ("SQ", "UN", "OB", "OW"):
-                continue
-            assert tag in ours, (image, tag)
-            if "BulkDataURI" in ours[tag] or ours[tag]["vr"] != element["vr"]:
-                continue
-            assert plain(ours[tag]) == plain(element), (image, tag)
-            compared += 1
-        assert f":{hospital.uri.archive.port}" not in answer.text
-    assert compared > 300
 
 
 @pytest.mark.parametrize("level", ["series", "study"])
@@ -160,7 +91,11 @@ def bulk_uris(node):
 def test_bulk_data_uris_resolve(hospital, http):
     checked = 0
     for image in hospital.uri.whole_studies:
-        (ours,) = http.get(f"{hospital.gateway.dicomweb}{image.path}/metadata", headers={"Accept": JSON}).json()
+        document = http.get(f"{hospital.gateway.dicomweb}{image.path}/metadata", headers={"Accept": JSON})
+        assert document.status_code == 200, (image, document.text)
+        assert document.headers["Content-Type"] == JSON
+        assert f":{hospital.uri.archive.port}" not in document.text
+        (ours,) = document.json()
         for uri in bulk_uris(ours):
             assert uri.startswith(f"{hospital.gateway.dicomweb}{image.path}/bulkdata/")
             answer = http.get(uri, headers={"Accept": "*/*"})
@@ -169,7 +104,7 @@ def test_bulk_data_uris_resolve(hospital, http):
             if tag == "7FE00010":
                 assert len(parts(answer)) == (1 if not_encapsulated(image) else image.frames)
             elif "/" not in tag and image.transfer_syntax != "1.2.840.10008.1.2.2":
-                value = read(image)[int(tag, 16)].value
+                value = parse(image.data)[int(tag, 16)].value
                 if isinstance(value, bytes):
                     assert only_part(answer).body.rstrip(b"\0") == value.rstrip(b"\0")
             checked += 1
@@ -211,13 +146,11 @@ def test_what_needs_no_codec_comes_in_the_default_syntax(hospital, http, syntax)
         answer = http.get(url, headers={"Accept": accept})
         assert answer.status_code == 200, answer.text
         assert f"transfer-syntax={EXPLICIT}" in answer.headers["Content-Type"]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ours = pydicom.dcmread(io.BytesIO(answer.content))
-            assert ours.file_meta.TransferSyntaxUID == EXPLICIT
-            assert elements(ours) == elements(read(image))
-            if image.has_pixels:
-                assert ours.PixelData.rstrip(b"\0") == b"".join(frames_of(image)).rstrip(b"\0")
+        ours, stored = parse(answer.content), parse(image.data)
+        assert ours.file_meta.TransferSyntaxUID == EXPLICIT
+        assert elements(ours) == elements(stored)
+        if image.has_pixels:
+            assert ours.PixelData.rstrip(b"\0") == b"".join(oracles.frames(stored)).rstrip(b"\0")
 
 
 def test_what_needs_a_codec_comes_as_stored_unless_the_client_insists(hospital, http):
@@ -243,6 +176,6 @@ def test_metadata_as_xml(hospital, http):
             if node.tag.endswith("DicomAttribute")
         }
         assert values["00080018"] == [image.instance]
-        assert values["00280010"] == [str(read(image).Rows)]
+        assert values["00280010"] == [str(parse(image.data).Rows)]
         (bulk,) = [node[0].get("uri") for node in document if node.get("tag") == "7FE00010"]
         assert bulk == f"{hospital.gateway.dicomweb}{image.path}/bulkdata/7FE00010"
