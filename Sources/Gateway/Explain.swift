@@ -42,8 +42,9 @@ package struct Explanation: Sendable {
         package var meaning: String
         /// The forms that the client takes, in words.
         package var forms: String
-        /// In order, until one succeeds; for a collection, in the order of delivery.
         package var steps: [String]
+        /// Whether all steps are taken, in the order of delivery, as for a collection; else until one succeeds.
+        package var takesAllSteps = false
         package var passedOver: [Rejection]
         /// Why there are no steps.
         package var refusal: String?

@@ -42,6 +42,7 @@ extension Explainer {
                 if objects.count > 1 { line.steps.append("and likewise for the other \(objects.count - 1), in order") }
             } else {
                 line.steps = try collectionSteps(of: request, resolution)
+                line.takesAllSteps = true
             }
         } catch {
             line.refusal = "\(error.status): \(error.sentence)"

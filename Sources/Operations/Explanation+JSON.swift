@@ -18,7 +18,7 @@ extension Explanation.RequestLine {
     var json: JSONValue {
         .object([
             ("target", .text(target)), ("meaning", .text(meaning)), ("forms", .text(forms)),
-            ("steps", .array(steps.map { .text($0) })),
+            ("steps", .array(steps.map { .text($0) })), ("takes_all_steps", .flag(takesAllSteps)),
             (
                 "passed_over",
                 .array(passedOver.map { .object([("endpoint", .text($0.endpoint)), ("reason", .text($0.reason))]) })

@@ -169,7 +169,8 @@ private func text(of request: Explanation.RequestLine) -> String {
     facts.append(["means", request.meaning])
     facts.append(["forms", request.forms])
     if let refusal = request.refusal { facts.append(["refused", refusal]) }
-    var steps = TextTable(["STEP", "UNTIL ONE SUCCEEDS"], rightAligned: [0])
+    var steps = TextTable(
+        ["STEP", request.takesAllSteps ? "ONE AFTER THE OTHER" : "UNTIL ONE SUCCEEDS"], rightAligned: [0])
     for (index, step) in request.steps.enumerated() { steps.append(["\(index + 1)", step]) }
     var passedOver = TextTable(["NOT ASKED", "WHY"])
     for one in request.passedOver { passedOver.append([one.endpoint, one.reason]) }

@@ -27,8 +27,8 @@ def _steps(output):
 class TestExplain:
     """Which record, from which source, which endpoint for each series, and why not the others."""
 
-    def explain(self, hospital, target):
-        return run("explain", target, "--config", hospital.gateway.configuration_path)
+    def explain(self, hospital, target, *options):
+        return run("explain", target, *options, "--config", hospital.gateway.configuration_path)
 
     def test_a_study(self, hospital):
         found = self.explain(hospital, CT_STUDY)
@@ -63,9 +63,10 @@ class TestExplain:
         found = self.explain(hospital, "../etc")
         assert found.returncode != 0
 
-    def test_a_request_to_a_web_archive(self, hospital):
+    def test_a_request_to_a_web_archive(self, hospital, tmp_path):
         image = hospital.rs.whole_studies[-1]
-        found = self.explain(hospital, f"/dicom-web{image.path}/frames/1")
+        empty = f"cache.path={tmp_path / 'cache'}"
+        found = self.explain(hospital, f"/dicom-web{image.path}/frames/1", "--set", empty)
         assert found.returncode == 0, found.stderr
         steps = _steps(found.stdout)
         assert f"{image.path}/frames/1" in steps[0] and "dicom-wado-rs" in steps[0]
@@ -86,8 +87,8 @@ class TestExplain:
         path = f"/dicom-web{image.path}/frames/1"
         accept = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
         assert requests.get(hospital.gateway.origin + path, headers={"Accept": accept}).status_code == 200
-        found = run("explain", path, "--accept", accept, "--config", hospital.gateway.configuration_path)
-        assert "that the cache holds" in _steps(found.stdout)[0]
+        found = self.explain(hospital, path, "--accept", accept)
+        assert "the cache holds" in _steps(found.stdout)[0]
         answer = requests.get(f"{hospital.gateway.admin}/explain{path}", headers={"Accept": accept})
         assert answer.status_code == 200, answer.text
         assert answer.json()["request"]["steps"] == _steps(found.stdout)
