@@ -8,7 +8,10 @@ package struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let string: String
 
     /// Nil unless the text is a UID exactly: no padding, no `urn:oid:`.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) { self.init(String(text)) }
+
+    /// The same for the type that most callers have: this one is compiled for it, wherever they stand.
+    package init?(_ text: String) {
         let bytes = text.utf8
         guard (1...64).contains(bytes.count) else { return nil }
         var previousIsDot = true
@@ -20,7 +23,7 @@ package struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
             }
         }
         guard !previousIsDot else { return nil }
-        string = String(text)
+        string = text
     }
 
     /// Reads a UID as FHIR resources and sloppy archives write it: spaces and NULs around it and `urn:oid:` before it go.
@@ -29,7 +32,7 @@ package struct UID: Hashable, Sendable, Comparable, CustomStringConvertible {
         while let last = text.unicodeScalars.last, last == " " || last == "\0" { text.unicodeScalars.removeLast() }
         while let first = text.unicodeScalars.first, first == " " || first == "\0" { text.unicodeScalars.removeFirst() }
         if text.lowercased().hasPrefix("urn:oid:") { text = text.dropFirst(8) }
-        self.init(text)
+        self.init(String(text))
     }
 
     /// Reads a UID that stands in our own source, so anything but a UID is our bug.

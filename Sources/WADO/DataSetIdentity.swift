@@ -58,14 +58,16 @@ struct DataSetIdentity {
 
     /// Takes one value. A UID may stand only once: of two readers, one would take the first and one the last.
     ///
+    /// - Parameter text: what the document says, without its escapes.
     /// - Throws: `.wrongInstance` for a UID that is none, or that stands twice.
-    mutating func note(_ attribute: Attribute, _ text: String) throws(RewriteError) {
+    mutating func note(_ attribute: Attribute, _ text: ArraySlice<UInt8>) throws(RewriteError) {
         switch attribute {
         case .study: study = try uid(attribute, text, known: study)
         case .series: series = try uid(attribute, text, known: series)
         case .instance: instance = try uid(attribute, text, known: instance)
-        case .sopClass: sopClass = UID(lenient: text)
-        case .modality: modality = text.utf8.count <= 16 ? text.filter { $0 != " " } : nil
+        case .sopClass: sopClass = Self.uid(text)
+        case .modality:
+            modality = text.count <= 16 ? String(validating: text.filter { $0 != UInt8(ascii: " ") }, as: UTF8.self) : nil
         case .instanceNumber: instanceNumber = Self.number(text)
         case .rows: rows = Self.number(text)
         case .columns: columns = Self.number(text)
@@ -73,19 +75,29 @@ struct DataSetIdentity {
         }
     }
 
-    private func uid(_ attribute: Attribute, _ text: String, known: UID?) throws(RewriteError) -> UID {
+    private func uid(
+        _ attribute: Attribute, _ text: ArraySlice<UInt8>, known: UID?
+    ) throws(RewriteError) -> UID {
         guard known == nil else { throw .wrongInstance(detail: "\(attribute.keyword) has more than one value.") }
-        guard let uid = UID(lenient: text) else { throw .wrongInstance(detail: "\(attribute.keyword) is not a UID.") }
+        guard let uid = Self.uid(text) else { throw .wrongInstance(detail: "\(attribute.keyword) is not a UID.") }
         return uid
     }
 
+    private static func uid(_ text: ArraySlice<UInt8>) -> UID? {
+        let text = String(decoding: text, as: UTF8.self)
+        return UID(text) ?? UID(lenient: text)
+    }
+
     /// Rows and Columns are 16 bits wide; frames are counted with 31.
-    private static func number(_ text: String) -> Int? {
-        let digits = text.filter { $0 != " " && $0 != "\0" }
-        guard (1...10).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-            return nil
+    private static func number(_ text: ArraySlice<UInt8>) -> Int? {
+        let digits = text.filter { $0 != UInt8(ascii: " ") && $0 != 0 }
+        guard (1...10).contains(digits.count) else { return nil }
+        var number = 0
+        for digit in digits {
+            guard (0x30...0x39).contains(digit) else { return nil }
+            number = 10 * number + Int(digit - 0x30)
         }
-        return Int(digits).flatMap { $0 >= 1 && $0 <= Int(Int32.max) ? $0 : nil }
+        return (1...Int(Int32.max)).contains(number) ? number : nil
     }
 }
 

@@ -16,6 +16,8 @@ struct JSONDataSetMachine {
     }
 
     private enum Role {
+        /// What stands outside of everything.
+        case document
         /// The top-level array.
         case dataSets
         /// An object of attributes: a data set, or an item of a sequence.
@@ -32,9 +34,11 @@ struct JSONDataSetMachine {
         var role: Role
         /// Of the member that is being read.
         var key = JSONMemberKey.other
-        /// Whether a member of this element has been written: if none has, the next one needs no comma.
-        var hasWritten = false
+        var members = Members.none
     }
+
+    /// What has become of an element's members so far: the first one that is written has no comma before it.
+    private enum Members { case none, dropped, written }
 
     private enum Capture {
         case key
@@ -54,7 +58,7 @@ struct JSONDataSetMachine {
     private static let keyLimit = 4096
     /// A separator, a key, a colon and the white space between them.
     private static let holdLimit = 64 << 10
-    private static let retrieveURL: UInt32 = 0x0008_1190
+    static let retrieveURL: UInt32 = 0x0008_1190
 
     private var rewriter: ReferenceRewriter?
     /// False while the data set's UIDs are being looked for.
@@ -64,11 +68,15 @@ struct JSONDataSetMachine {
     private(set) var placeholders = 0
 
     private var tokenizer = JSONTokenizer()
-    private var frames: [Frame] = []
+    /// The object or array that is being read, and those around it.
+    private var top = Frame(role: .document)
+    private var outer: [Frame] = []
     private var disposition = Disposition.write
+    /// What earlier pieces held of the octets on hold, and where they begin in the present piece.
     private var held: [UInt8] = []
+    private var holdStart = 0
     private var capture: Capture?
-    private var captured: [UInt8] = []
+    private var captured = PiecewiseText()
     /// Octets passed before the present piece.
     private var offset = 0
 
@@ -94,19 +102,22 @@ struct JSONDataSetMachine {
     ) throws(RewriteError) -> Event? {
         let start = position
         var mark = position
+        captured.goOn(at: position)
+        holdStart = position
         do throws(RewriteError) {
             while true {
-                let before = position
-                let token = try tokenizer.next(in: bytes.span, at: &position)
-                let hasEnded = if case .endString = token { true } else { false }
-                try collect(bytes, from: before, to: hasEnded ? position - 1 : position)
-                guard let token else { break }
-                guard let event = try take(token, bytes, position, &mark, &output) else { continue }
+                var event = try passPlainElements(bytes, &position)
+                if event == nil {
+                    guard let token = try tokenizer.next(in: bytes.span, at: &position) else { break }
+                    event = try take(token, bytes, position, &mark, &output)
+                }
+                guard let event else { continue }
                 pass(bytes, &mark, upTo: position, into: &output)
                 offset += position - start
                 if event == .dataSetEnded { isWriting = false }
                 return event
             }
+            if capture != nil { try captured.keep(bytes, upTo: position) }
         } catch {
             guard case .malformed(let place, let detail) = error else { throw error }
             throw .malformed(offset: offset + place - start, detail: detail)
@@ -117,6 +128,32 @@ struct JSONDataSetMachine {
         return nil
     }
 
+    /// Goes past attributes in which no URL stands, where such come next.
+    @inline(__always)
+    private mutating func passPlainElements(_ bytes: [UInt8], _ position: inout Int) throws(RewriteError) -> Event? {
+        while case .attributes(let isTop) = top.role, tokenizer.isBeforeMember(opening: PlainElements.depth),
+            let passed = PlainElements.pass(bytes.span, &position, isTop: isTop)
+        {
+            switch passed {
+            case .elements: tokenizer.passedMember()
+            case .value(let attribute, let range):
+                tokenizer.passedMember()
+                try identity.note(attribute, bytes[range])
+                return isIdentified
+            case .item(let tag):
+                tokenizer.passedItemStart()
+                outer.append(top)
+                outer.append(Frame(role: .element(tag: tag, isTop: isTop), key: .value, members: .written))
+                outer.append(Frame(role: .values(tag: tag, isTop: isTop)))
+                top = Frame(role: .attributes(isTop: false))
+            }
+        }
+        return nil
+    }
+
+    /// Once for each data set, unless it is being written already.
+    private var isIdentified: Event? { !isWriting && identity.isKnown ? .identified : nil }
+
     // MARK: Octets
 
     /// Disposes of the octets up to a place.
@@ -124,35 +161,42 @@ struct JSONDataSetMachine {
         if isWriting, end > mark {
             switch disposition {
             case .write: output.append(contentsOf: bytes[mark..<end])
-            case .hold: held.append(contentsOf: bytes[mark..<end])
+            case .hold:
+                if holdStart > mark { output.append(contentsOf: bytes[mark..<holdStart]) }
+                held.append(contentsOf: bytes[holdStart..<end])
+                holdStart = end
             case .swallow: break
             }
         }
         mark = max(mark, end)
     }
 
-    private mutating func collect(_ bytes: [UInt8], from start: Int, to end: Int) throws(RewriteError) {
-        guard let capture, end > start else { return }
-        let limit = if case .key = capture { Self.keyLimit } else { ReferenceRewriter.sizeLimit }
-        guard captured.count + end - start <= limit else {
-            throw .tooLarge(detail: "A key, UID or URL of \(limit) octets.")
-        }
-        captured.append(contentsOf: bytes[start..<end])
+    private mutating func hold(from start: Int) {
+        guard isWriting, case .write = disposition else { return }
+        disposition = .hold
+        holdStart = start
     }
 
-    private mutating func beginCapture(_ capture: Capture) {
-        self.capture = capture
-        captured.removeAll(keepingCapacity: true)
-    }
-
-    /// Writes what was held. The first member that is written begins without a comma.
-    private mutating func release(into output: inout [UInt8]) {
+    /// Lets what is on hold be written: mostly as a part of the run of octets that it stands in.
+    private mutating func release(_ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]) {
         guard case .hold = disposition else { return }
+        if !held.isEmpty || top.members == .dropped {
+            pass(bytes, &mark, upTo: position, into: &output)
+            writeHeld(into: &output)
+        }
         disposition = .write
-        guard let last = frames.indices.last else { return }
-        output.append(contentsOf: frames[last].hasWritten ? held[...] : held.drop { $0 == UInt8(ascii: ",") })
-        frames[last].hasWritten = true
+        top.members = .written
+    }
+
+    private mutating func writeHeld(into output: inout [UInt8]) {
+        output.append(contentsOf: top.members == .dropped ? held.drop { $0 == UInt8(ascii: ",") } : held[...])
         held.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func beginCapture(_ capture: Capture, at position: Int) {
+        self.capture = capture
+        let limit = if case .key = capture { Self.keyLimit } else { ReferenceRewriter.sizeLimit }
+        captured.begin(at: position, limit: limit)
     }
 
     // MARK: Tokens
@@ -161,117 +205,123 @@ struct JSONDataSetMachine {
         _ token: JSONTokenizer.Token, _ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
     ) throws(RewriteError) -> Event? {
         switch token {
-        case .comma:
-            if case .element? = frames.last?.role { hold(bytes, &mark, from: position - 1, into: &output) }
-            return nil
         case .colon: return nil
-        case .beginString(let isKey):
-            isKey
-                ? beginKey(bytes, position, &mark, &output) : try beginValue(bytes, position, &mark, &output)
+        case .comma:
+            if case .element = top.role { hold(from: position - 1) }
             return nil
-        case .endString(let isKey):
-            isKey ? endKey(bytes, position, &mark, &output) : try endValue(position, &mark, &output)
+        case .beginString(isKey: true):
+            beginKey(position)
+            return nil
+        case .endString(isKey: true):
+            try endKey(bytes, position, &mark, &output)
+            return nil
+        case .beginString(isKey: false):
+            try beginValue(bytes, position, &mark, &output)
+            return nil
+        case .endString(isKey: false):
+            try endValue(bytes, position, &mark, &output)
             return nil
         case .literal:
             try takeLiteral(position)
-            pass(bytes, &mark, upTo: position, into: &output)
-            release(into: &output)
+            release(bytes, position, &mark, &output)
             return nil
         case .beginObject, .beginArray:
-            pass(bytes, &mark, upTo: position, into: &output)
-            release(into: &output)
+            release(bytes, position, &mark, &output)
             return try open(isObject: token == .beginObject, position)
         case .endObject, .endArray: return close()
         }
     }
 
-    private mutating func hold(_ bytes: [UInt8], _ mark: inout Int, from start: Int, into output: inout [UInt8]) {
-        pass(bytes, &mark, upTo: start, into: &output)
-        disposition = .hold
-    }
-
-    private mutating func beginKey(
-        _ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
-    ) {
-        switch frames.last?.role {
+    private mutating func beginKey(_ position: Int) {
+        switch top.role {
         case .element:
-            if case .write = disposition { hold(bytes, &mark, from: position - 1, into: &output) }
-            beginCapture(.key)
-        case .attributes: beginCapture(.key)
+            hold(from: position - 1)
+            beginCapture(.key, at: position)
+        case .attributes: beginCapture(.key, at: position)
         default: break
         }
     }
 
-    private mutating func endKey(_ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]) {
-        guard case .key? = capture, let last = frames.indices.last else { return }
+    private mutating func endKey(
+        _ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
+    ) throws(RewriteError) {
+        guard case .key? = capture else { return }
+        top.key = JSONMemberKey(raw: try captured.whole(bytes, upTo: position - 1))
         capture = nil
-        let key = JSONMemberKey(raw: captured)
-        frames[last].key = key
-        guard case .element = frames[last].role, key != .bulkDataURI else { return }
-        pass(bytes, &mark, upTo: position, into: &output)
-        release(into: &output)
+        if top.key != .bulkDataURI { release(bytes, position, &mark, &output) }
     }
 
     private mutating func beginValue(
         _ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
     ) throws(RewriteError) {
-        guard let frame = frames.last else { throw JSONTokenizer.error(position, "a text in place of a data set") }
-        switch frame.role {
-        case .dataSets: throw JSONTokenizer.error(position, "a text in place of a data set")
-        case .element where frame.key == .bulkDataURI:
-            pass(bytes, &mark, upTo: position - 1, into: &output)
-            disposition = .swallow
-            beginCapture(.url(.bulkData))
+        switch top.role {
+        case .document, .dataSets: throw JSONTokenizer.error(position, "a text in place of a data set")
+        case .element where top.key == .bulkDataURI:
+            beginURL(.bulkData, bytes, position, &mark, &output)
         case .values(Self.retrieveURL, _):
-            pass(bytes, &mark, upTo: position - 1, into: &output)
-            disposition = .swallow
-            beginCapture(.url(.retrieve))
+            beginURL(.retrieve, bytes, position, &mark, &output)
         case .values(let tag, isTop: true):
-            if let attribute = DataSetIdentity.Attribute(rawValue: tag) { beginCapture(.value(attribute)) }
+            if let attribute = DataSetIdentity.Attribute(rawValue: tag) {
+                beginCapture(.value(attribute), at: position)
+            }
         default: break
         }
     }
 
+    private mutating func beginURL(
+        _ kind: ReferenceRewriter.Kind, _ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
+    ) {
+        pass(bytes, &mark, upTo: position - 1, into: &output)
+        disposition = .swallow
+        beginCapture(.url(kind), at: position)
+    }
+
     private mutating func endValue(
-        _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
+        _ bytes: [UInt8], _ position: Int, _ mark: inout Int, _ output: inout [UInt8]
     ) throws(RewriteError) {
         guard let capture else { return }
+        let raw = try captured.whole(bytes, upTo: position - 1)
         self.capture = nil
         switch capture {
         case .key: return
-        case .value(let attribute):
-            let text = JSONText.unescaped(captured).flatMap { String(validating: $0, as: UTF8.self) }
-            try identity.note(attribute, text ?? "")
+        case .value(let attribute): try identity.note(attribute, JSONText.unescaped(raw) ?? [])
         case .url(let kind):
             // The closing quote goes with the rest.
             mark = position
-            replaceURL(kind, &output)
+            disposition = .write
+            if isWriting { replaceURL(raw, kind, &output) }
         }
     }
 
-    private mutating func replaceURL(_ kind: ReferenceRewriter.Kind, _ output: inout [UInt8]) {
-        disposition = kind == .bulkData ? .hold : .write
-        let path = isWriting ? JSONText.unescaped(captured).flatMap { rewriter?.path(for: $0, kind: kind) } : nil
-        guard let path else {
-            disposition = .write
+    /// Writes what a URL becomes, and before it what was on hold; or neither.
+    private mutating func replaceURL(
+        _ raw: ArraySlice<UInt8>, _ kind: ReferenceRewriter.Kind, _ output: inout [UInt8]
+    ) {
+        let path = JSONText.unescaped(raw).flatMap { rewriter?.path(for: $0, kind: kind) }
+        switch (kind, path) {
+        case (.retrieve, nil): output.append(contentsOf: "null".utf8)
+        case (.bulkData, nil):
             held.removeAll(keepingCapacity: true)
-            if kind == .retrieve, isWriting { output.append(contentsOf: Array("null".utf8)) }
-            return
+            if top.members == .none { top.members = .dropped }
+        case (_, let path?):
+            if kind == .bulkData {
+                writeHeld(into: &output)
+                top.members = .written
+            }
+            placeholders += 1
+            output.append(UInt8(ascii: "\""))
+            output.append(baseURLPlaceholder)
+            output.append(contentsOf: path)
+            output.append(UInt8(ascii: "\""))
         }
-        release(into: &output)
-        placeholders += 1
-        output.append(UInt8(ascii: "\""))
-        output.append(baseURLPlaceholder)
-        output.append(contentsOf: path)
-        output.append(UInt8(ascii: "\""))
     }
 
     private mutating func takeLiteral(_ position: Int) throws(RewriteError) {
-        switch frames.last?.role {
-        case nil, .dataSets?: throw JSONTokenizer.error(position, "a number or word in place of a data set")
-        case .values(let tag, isTop: true)?:
+        switch top.role {
+        case .document, .dataSets: throw JSONTokenizer.error(position, "a number or word in place of a data set")
+        case .values(let tag, isTop: true):
             if let attribute = DataSetIdentity.Attribute(rawValue: tag) {
-                try identity.note(attribute, String(decoding: tokenizer.literal, as: UTF8.self))
+                try identity.note(attribute, tokenizer.literal[...])
             }
         default: break
         }
@@ -281,8 +331,8 @@ struct JSONDataSetMachine {
 
     private mutating func open(isObject: Bool, _ position: Int) throws(RewriteError) -> Event? {
         let role: Role
-        switch (frames.last?.role, frames.last?.key ?? .other) {
-        case (nil, _): role = isObject ? .attributes(isTop: true) : .dataSets
+        switch (top.role, top.key) {
+        case (.document, _): role = isObject ? .attributes(isTop: true) : .dataSets
         case (.dataSets, _):
             guard isObject else { throw JSONTokenizer.error(position, "an array in place of a data set") }
             role = .attributes(isTop: true)
@@ -291,16 +341,19 @@ struct JSONDataSetMachine {
         case (.values, _) where isObject: role = .attributes(isTop: false)
         default: role = .opaque
         }
-        frames.append(Frame(role: role))
+        outer.append(top)
+        top = Frame(role: role)
         guard case .attributes(isTop: true) = role else { return nil }
         identity = DataSetIdentity()
         return .dataSetBegan
     }
 
     private mutating func close() -> Event? {
-        switch frames.popLast()?.role {
+        let closed = top.role
+        if let next = outer.popLast() { top = next }
+        switch closed {
         case .attributes(isTop: true): return .dataSetEnded
-        case .element(_, isTop: true): return !isWriting && identity.isKnown ? .identified : nil
+        case .element(_, isTop: true): return isIdentified
         default: return nil
         }
     }

@@ -6,28 +6,22 @@ enum JSONMemberKey: Equatable {
     case value, bulkDataURI
     case other
 
-    private static let valueName = Array("Value".utf8)
-    private static let bulkDataURIName = Array("BulkDataURI".utf8)
-
     /// - Parameter raw: between the quotes, escapes and all.
-    init(raw: [UInt8]) {
+    init(raw: ArraySlice<UInt8>) {
         self.init(name: JSONText.unescaped(raw) ?? [])
     }
 
-    init(name: [UInt8]) {
-        if name == Self.valueName {
-            self = .value
-        } else if name == Self.bulkDataURIName {
-            self = .bulkDataURI
-        } else if name.count == 8, let tag = Self.tag(name) {
-            self = .tag(tag)
-        } else {
-            self = .other
+    init(name: ArraySlice<UInt8>) {
+        switch name.count {
+        case 8: self = Self.tag(name).map { .tag($0) } ?? .other
+        case 5: self = name.elementsEqual("Value".utf8) ? .value : .other
+        case 11: self = name.elementsEqual("BulkDataURI".utf8) ? .bulkDataURI : .other
+        default: self = .other
         }
     }
 
     /// Eight hexadecimal digits, in either case.
-    private static func tag(_ name: [UInt8]) -> UInt32? {
+    private static func tag(_ name: ArraySlice<UInt8>) -> UInt32? {
         var tag: UInt32 = 0
         for byte in name {
             switch byte {

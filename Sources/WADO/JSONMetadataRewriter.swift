@@ -46,7 +46,7 @@ package struct JSONMetadataRewriter {
     private let expectation: Expectation
     private var machine: JSONDataSetMachine
     private var phase = Phase.between
-    /// The octets of a data set whose UIDs are not known yet, from behind its opening brace.
+    /// What earlier pieces held of a data set whose UIDs are not known yet, from behind its opening brace.
     private var pending: [UInt8] = []
     private var summary = Summary(dataSets: 0, placeholders: 0)
     /// The octets of a byte order mark that may come first.
@@ -72,17 +72,20 @@ package struct JSONMetadataRewriter {
         var output: [UInt8] = []
         output.reserveCapacity(input.count + 64)
         var position = 0
-        if case .identifying = phase { pending.append(contentsOf: input) }
+        /// Where in the input the data set begins that is being identified; nil when it began in an earlier piece.
+        var beginning: Int?
         while let event = try machine.advance(input, at: &position, into: &output) {
             switch (phase, event) {
             case (.between, .dataSetBegan):
                 phase = .identifying(machine)
-                pending = Array(input[position...])
+                beginning = position
             case (.identifying(let start), .identified):
                 try begin(from: start, &output)
-                input = pending
-                position = 0
-                pending = []
+                if beginning == nil {
+                    input = pending + input
+                    pending = []
+                }
+                position = beginning ?? 0
             case (.identifying, _):
                 throw .wrongInstance(detail: "A data set without \(machine.identity.missing).")
             case (_, .dataSetEnded):
@@ -92,6 +95,7 @@ package struct JSONMetadataRewriter {
             default: break
             }
         }
+        if case .identifying = phase { pending += input[(beginning ?? 0)...] }
         guard pending.count <= Self.identifyingLimit else {
             throw .tooLarge(detail: "The UIDs of a data set did not come within \(Self.identifyingLimit) octets.")
         }

@@ -1,14 +1,32 @@
 // The text that a JSON string means.
 
 enum JSONText {
+    /// The place of the first octet from a place on that is not plain text: a quote, a backslash, a control character;
+    /// the end of the octets when there is none.
+    @inline(__always)
+    static func plainEnd(in bytes: Span<UInt8>, from start: Int) -> Int {
+        var position = start
+        while position + 8 <= bytes.count {
+            let ends = Word.textEnds(Word.load(bytes, position))
+            if ends != 0 { return position + ends.trailingZeroBitCount / 8 }
+            position += 8
+        }
+        while position < bytes.count, isPlain(bytes[position]) { position += 1 }
+        return position
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
     /// Resolves the escapes of a string's raw octets, which the tokenizer has checked.
     ///
     /// - Returns: UTF-8; nil for half a surrogate pair.
-    static func unescaped(_ raw: [UInt8]) -> [UInt8]? {
+    static func unescaped(_ raw: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
         guard raw.contains(UInt8(ascii: "\\")) else { return raw }
         var result: [UInt8] = []
         result.reserveCapacity(raw.count)
-        var rest = raw[...]
+        var rest = raw
         while let byte = rest.popFirst() {
             guard byte == UInt8(ascii: "\\") else {
                 result.append(byte)
@@ -27,7 +45,7 @@ enum JSONText {
             default: result.append(kind)
             }
         }
-        return result
+        return result[...]
     }
 
     /// What follows "\u", and the second half of a pair.

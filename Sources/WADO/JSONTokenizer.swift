@@ -69,7 +69,7 @@ struct JSONTokenizer {
                 return .literal
             case .structure:
                 let byte = bytes[position]
-                if byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 {
+                if Self.isSpace(byte) {
                     position += 1
                 } else if let token = try structure(byte, &position) {
                     return token
@@ -78,6 +78,29 @@ struct JSONTokenizer {
         }
         return nil
     }
+
+    /// Whether an object's member comes next, of which no octet is read, and there is room for what it opens.
+    func isBeforeMember(opening depth: Int) -> Bool {
+        guard case .structure = place, containers.count + depth <= Self.depthLimit else { return false }
+        switch expected {
+        case .key, .keyOrEnd: return true
+        default: return false
+        }
+    }
+
+    /// A whole member, or several of them, were passed by other means.
+    mutating func passedMember() { expected = .commaOrEnd }
+
+    /// A member's name, and the braces and brackets that open its object, an array therein and an object in that.
+    mutating func passedItemStart() {
+        containers.append(true)
+        containers.append(false)
+        containers.append(true)
+        expected = .keyOrEnd
+    }
+
+    @inline(__always)
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
 
     private var afterValue: Expectation { containers.isEmpty ? .nothing : .commaOrEnd }
 
@@ -162,24 +185,18 @@ struct JSONTokenizer {
     private mutating func skipString(
         _ bytes: Span<UInt8>, _ position: inout Int, isKey: Bool
     ) throws(RewriteError) -> Bool {
-        var index = position
-        let count = bytes.count
-        while index < count {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "\"") {
-                position = index + 1
-                return true
-            }
-            if byte == UInt8(ascii: "\\") {
-                position = index + 1
-                place = .escape(isKey: isKey)
-                return false
-            }
-            guard byte >= 0x20 else { throw Self.error(index, "a control character in a string") }
-            index += 1
+        position = JSONText.plainEnd(in: bytes, from: position)
+        guard position < bytes.count else { return false }
+        switch bytes[position] {
+        case UInt8(ascii: "\""):
+            position += 1
+            return true
+        case UInt8(ascii: "\\"):
+            position += 1
+            place = .escape(isKey: isKey)
+            return false
+        default: throw Self.error(position, "a control character in a string")
         }
-        position = index
-        return false
     }
 
     private mutating func readEscape(_ bytes: Span<UInt8>, _ position: inout Int, isKey: Bool) throws(RewriteError) {
@@ -201,7 +218,7 @@ struct JSONTokenizer {
             position += 1
         }
         guard position < bytes.count else { return false }
-        guard Self.isWord(literal) || Self.isNumber(literal) else { throw Self.error(position, "an unknown word") }
+        guard Self.isNumber(literal) || Self.isWord(literal) else { throw Self.error(position, "an unknown word") }
         return true
     }
 

@@ -12,32 +12,38 @@ struct ReferenceRewriter {
     private let base: HTTPURL
     private let document: HTTPURL
     private let token: (HTTPURL, InstanceFacts) -> String?
-    /// The instance of the data set at hand, and its URL at the backend in the usual spelling.
+    /// How the backend's URLs begin in their usual spelling.
+    private let root: [UInt8]
+    /// The instance of the data set at hand, and the paths of its study, its series and itself below a root.
     private var facts: InstanceFacts?
+    private var studyPath: [UInt8] = []
+    private var seriesPath: [UInt8] = []
     private var instancePath: [UInt8] = []
-    private var instanceURL: [UInt8] = []
 
     init(base: HTTPURL, document: HTTPURL, token: @escaping (HTTPURL, InstanceFacts) -> String?) {
         self.base = base
         self.document = document
         self.token = token
+        let path = base.path.hasSuffix("/") ? base.path.dropLast() : base.path[...]
+        root = Array(base.origin.utf8) + Array(path.utf8)
     }
 
     /// What follows is about this instance.
     mutating func begin(_ facts: InstanceFacts) {
         self.facts = facts
-        let path = "/studies/\(facts.study)/series/\(facts.series)/instances/\(facts.instance)"
-        instancePath = Array(path.utf8)
-        instanceURL = Array(base.appending(path: path).description.utf8)
+        studyPath = Array("/studies/".utf8) + Array(facts.study.string.utf8)
+        seriesPath = studyPath + Array("/series/".utf8) + Array(facts.series.string.utf8)
+        instancePath = seriesPath + Array("/instances/".utf8) + Array(facts.instance.string.utf8)
     }
 
     /// The path below the gateway's root ("/studies/…"), safe in JSON and XML alike; nil when the URL may not be
     /// served at all.
     ///
     /// - Parameter text: the URL or relative reference as the document means it, in UTF-8.
-    func path(for text: [UInt8], kind: Kind) -> [UInt8]? {
-        if let path = usualPath(for: text) { return path }
-        guard let facts, !text.isEmpty, let reference = String(validating: text, as: UTF8.self),
+    func path(for text: ArraySlice<UInt8>, kind: Kind) -> [UInt8]? {
+        guard let facts else { return nil }
+        if let path = usualPath(for: text, kind: kind) { return path }
+        guard !text.isEmpty, let reference = String(validating: text, as: UTF8.self),
             let url = document.resolving(reference)
         else { return nil }
         if let own = ownPath(of: url, kind: kind, in: facts) { return Array(own.utf8) }
@@ -46,23 +52,34 @@ struct ReferenceRewriter {
     }
 
     /// Metadata of many frames names thousands of URLs of one form, which need no closer look: the instance's own URL,
-    /// then "/bulk" or "/bulkdata", then plain words.
-    private func usualPath(for text: [UInt8]) -> [UInt8]? {
-        guard base.query == nil, text.count > instanceURL.count, text.starts(with: instanceURL) else { return nil }
-        let tail = text[instanceURL.count...]
-        guard tail.starts(with: Self.bulk) || tail.starts(with: Self.bulkData), tail.last != UInt8(ascii: "/") else {
-            return nil
+    /// then "/bulk" or "/bulkdata", then plain words. A RetrieveURL is mostly that of the instance, series or study.
+    private func usualPath(for text: ArraySlice<UInt8>, kind: Kind) -> [UInt8]? {
+        guard base.query == nil, text.starts(with: root) else { return nil }
+        let path = text.dropFirst(root.count)
+        switch kind {
+        case .retrieve:
+            return [instancePath, seriesPath, studyPath].first { path.elementsEqual($0) }
+        case .bulkData:
+            guard path.starts(with: instancePath) else { return nil }
+            let tail = path.dropFirst(instancePath.count)
+            return Self.isUsual(tail: tail) ? Array(path) : nil
+        }
+    }
+
+    private static func isUsual(tail: ArraySlice<UInt8>) -> Bool {
+        guard tail.starts(with: bulk) || tail.starts(with: bulkData), tail.last != UInt8(ascii: "/") else {
+            return false
         }
         var previous: UInt8 = 0
         for byte in tail {
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"): break
             case UInt8(ascii: "/") where previous != UInt8(ascii: "/"): break
-            default: return nil
+            default: return false
             }
             previous = byte
         }
-        return instancePath + tail
+        return true
     }
 
     private static let bulk = Array("/bulk/".utf8)

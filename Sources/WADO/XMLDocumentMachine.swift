@@ -176,7 +176,7 @@ struct XMLDocumentMachine {
         case (nil, "NativeDicomModel"): return .attributes(isTop: true)
         case (.attributes(let isTop)?, "DicomAttribute"):
             guard let number = tag.value(of: "tag").flatMap({ XMLText.unescaped(markup[$0]) }),
-                case .tag(let value) = JSONMemberKey(name: number)
+                case .tag(let value) = JSONMemberKey(name: number[...])
             else { return .opaque }
             return .attribute(tag: value, isTop: isTop)
         case (.attribute(let number, let isTop)?, "Value"): return .value(tag: number, isTop: isTop)
@@ -194,7 +194,8 @@ struct XMLDocumentMachine {
             return
         }
         guard isWriting, disposition == .write else { return }
-        guard let path = XMLText.unescaped(markup[range]).flatMap({ rewriter.path(for: $0, kind: .bulkData) }) else {
+        guard let path = XMLText.unescaped(markup[range]).flatMap({ rewriter.path(for: $0[...], kind: .bulkData) })
+        else {
             disposition = .swallowElement(depth: elements.count)
             return
         }
@@ -227,12 +228,12 @@ struct XMLDocumentMachine {
     private mutating func endValue(_ tag: UInt32, _ raw: [UInt8], _ output: inout [UInt8]) throws(RewriteError) {
         let text = XMLText.unescaped(raw[...])
         if let attribute = DataSetIdentity.Attribute(rawValue: tag) {
-            try identity.note(attribute, text.flatMap { String(validating: $0, as: UTF8.self) } ?? "")
+            try identity.note(attribute, text?[...] ?? [])
             return
         }
         guard disposition == .swallowText else { return }
         disposition = .write
-        guard isWriting, let path = text.flatMap({ rewriter.path(for: $0, kind: .retrieve) }) else { return }
+        guard isWriting, let path = text.flatMap({ rewriter.path(for: $0[...], kind: .retrieve) }) else { return }
         writePlaceholder(path, &output)
     }
 }
