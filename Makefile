@@ -4,15 +4,16 @@ SWIFT ?= swift
 FLAGS := -Xswiftc -warnings-as-errors
 PYTHON := .build/venv/bin/python
 BED := cd Tests/EndToEnd && $(CURDIR)/$(PYTHON) -m bed
-FORMATTED := Sources Tests Package.swift
+FORMATTED := Sources Tests Benchmarks Package.swift
 
-.PHONY: help demo test test-swift test-end-to-end bed bed-down build lint format clean
+.PHONY: help demo test test-swift test-end-to-end bed bed-down bench build lint format clean
 
 help:
 	@echo 'make demo [ARGS=--once]  a gateway over a few synthetic studies; asks itself for them and says what came back'
 	@echo 'make build               the release executable, .build/release/wadogate'
 	@echo 'make test                every test: Swift, and end to end against real servers'
 	@echo 'make bed, make bed-down  two archives, a FHIR server and the gateway on loopback, loaded; and their end'
+	@echo 'make bench [ARGS=--json]  speed and memory of parsing, DICOM JSON, rewriting, and a series’ metadata'
 	@echo 'make lint, make format   style, imports, forbidden words; and the formatter'
 
 demo: build
@@ -40,6 +41,14 @@ bed: build
 
 bed-down:
 	@if [ -x $(PYTHON) ]; then $(BED) down; else echo 'No bed is up.'; fi
+
+# Only the figures go to standard output.
+bench:
+	@Scripts/install build >&2
+	@Scripts/install test >&2
+	@$(SWIFT) build -c release --product wadogate $(FLAGS) >&2
+	@$(SWIFT) build -c release --product Benchmarks $(FLAGS) >&2
+	@$(PYTHON) Benchmarks/bench.py $(ARGS)
 
 lint:
 	@Scripts/install lint

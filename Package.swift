@@ -75,6 +75,10 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["DICOM", "HTTP", "WADO"], path: "Benchmarks/Pure",
+            swiftSettings: settings),
+
         tests("DICOM"),
         // Requests that no server may take, for the parser's tests and for the server's.
         .target(name: "HTTPTestVectors", path: "Tests/HTTPTestVectors", swiftSettings: settings),

@@ -7,6 +7,9 @@ struct JSONOutput: ModelOutput {
     private var isEmpty: [Bool] = []
 
     private static let hexDigits = Array("0123456789abcdef".utf8)
+    private static let capitalHexDigits = Array("0123456789ABCDEF".utf8)
+    /// What stands between an element's tag and its VR.
+    private static let vrMember = Array("\":{\"vr\":\"".utf8)
 
     mutating func beginDocument() { begin() }
     mutating func endDocument() { end() }
@@ -14,7 +17,14 @@ struct JSONOutput: ModelOutput {
     /// JSON has no place for a creator: its element stands in the document, and blocks are kept.
     mutating func beginElement(_ tag: Tag, _ vr: VR, creator: String?) {
         comma()
-        raw("\"\(tag.hex)\":{\"vr\":\"\(vr)\"")
+        bytes.append(UInt8(ascii: "\""))
+        for shift in stride(from: UInt32(28), through: 0, by: -4) {
+            bytes.append(JSONOutput.capitalHexDigits[Int(tag.rawValue >> shift & 15)])
+        }
+        bytes += JSONOutput.vrMember
+        bytes.append(UInt8(truncatingIfNeeded: vr.rawValue >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: vr.rawValue))
+        bytes.append(UInt8(ascii: "\""))
     }
 
     mutating func endElement() { raw("}") }
