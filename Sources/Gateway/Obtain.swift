@@ -76,6 +76,9 @@ extension Gateway {
         let fill: Fill
         var outcome = CacheOutcome.follow
         if isPrivate {
+            if let own = context.ownInstance, own.key == key {
+                return .filling(own, try await description(of: own), .bypass)
+            }
             let writer = cache.privateFill(key)
             start(writer, object, target, located, rendering, context, facts, isPrivate: true, translating)
             (fill, outcome) = (writer.fill, .bypass)
@@ -90,14 +93,15 @@ extension Gateway {
                 (fill, outcome) = (writer.fill, .miss)
             }
         }
-        do {
-            let description = try await fill.description()
-            context.entry.backend = description.backend
-            if outcome != .follow { context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt }
-            return .filling(fill, description, outcome)
-        } catch {
-            throw Problem(error)
-        }
+        let description = try await description(of: fill)
+        context.entry.backend = description.backend
+        if outcome != .follow { context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt }
+        if isPrivate, object == .instance(syntax: ObjectClass.stored) { context.ownInstance = fill }
+        return .filling(fill, description, outcome)
+    }
+
+    private func description(of fill: Fill) async throws(Problem) -> ObjectDescription {
+        do { return try await fill.description() } catch { throw Problem(error) }
     }
 
     /// The fill belongs to the cache: it runs on when this client leaves.

@@ -1,5 +1,6 @@
 // One request on its way through the phases: its exchange, what is known of it so far, and what the log will say.
 import DICOM
+import DiskCache
 import EventLoop
 import Glibc
 import HTTP
@@ -18,6 +19,8 @@ final class RequestContext: @unchecked Sendable {
     /// The origin under which this client sees the gateway.
     var origin = ""
     var resolution: Resolution?
+    /// The stored instance that was fetched for this client alone: all that its request needs is made from it.
+    var ownInstance: Fill?
     /// `Warning` fields that go with the answer.
     var warnings: [String] = []
     private(set) var hasBegun = false

@@ -7,7 +7,7 @@ import stat
 import pytest
 import requests
 
-from bed.client import AS_STORED, exchange, statuses, transfer, wado_query
+from bed.client import AS_STORED, exchange, parts, statuses, transfer, wado_query
 from bed.gateway import Gateway, backend, run, secret_file
 from bed.lab import BACKEND
 from bed.processes import wait_until
@@ -206,6 +206,18 @@ class TestCredentials:
             assert answer.headers["X-Cache"].startswith("bypass")
         assert [request.field("Authorization") for request in lab.archive.requests] == ["Bearer one", "Bearer two"]
         assert not any(request.field("Cookie") for request in lab.archive.requests)
+
+    def test_what_one_request_needs_of_an_instance_is_fetched_once_for_it(self, lab):
+        image = lab.large("frames", megabytes=4, front="uri")
+        gateway = lab.gateway(backend={"credentials": {"client": True}})
+        accept = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+        for client in ("one", "two"):
+            answer = get(
+                f"{gateway.dicomweb}{image.path}/frames/1,3,5", accept, Authorization=f"Bearer {client}"
+            )
+            assert answer.status_code == 200, answer.text
+            assert len(parts(answer)) == 3
+        assert [request.field("Authorization") for request in lab.archive.requests] == ["Bearer one", "Bearer two"]
 
     def test_basic(self, lab, tmp_path):
         secret_file(tmp_path / "password", "se:cret\n")
