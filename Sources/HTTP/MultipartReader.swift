@@ -47,7 +47,7 @@ package struct MultipartReader: Sendable {
     private var state: State
     /// Octets fed but not decided upon.
     private var pending: [UInt8] = []
-    /// How far `pending` has been searched for a head's end.
+    /// How far `pending` has been searched for the first delimiter, or for a head's end.
     private var searched = 0
     private var parts = 0
 
@@ -172,16 +172,20 @@ extension MultipartReader {
     private mutating func skipPreamble(
         _ position: inout Int, _ events: inout [Event]
     ) throws(MultipartError) -> Bool {
-        switch search.first(in: pending.span, from: position) {
+        // Where nothing begins nothing is looked for again.
+        switch search.first(in: pending.span, from: max(position, searched)) {
         case .delimiter(let start, let end, let isClosing) where start <= limits.preambleSize:
             position = end
             try beginPart(isClosing: isClosing, &events)
             return true
-        case .none, .possible, .delimiter:
-            guard pending.count <= limits.preambleSize + search.pattern.count else {
-                throw .malformed("No delimiter at the beginning of the body.")
-            }
+        case .possible(let start) where start <= limits.preambleSize:
+            searched = start
             return false
+        case .none where pending.count <= limits.preambleSize:
+            searched = pending.count
+            return false
+        case .none, .possible, .delimiter:
+            throw .malformed("No delimiter at the beginning of the body.")
         }
     }
 

@@ -139,6 +139,16 @@ private let typed = "multipart/related; type=\"application/dicom\"; boundary=AaB
         #expect(Reading([], contentType, pieces: []).parts == ["Content-Type=\(partType)||"])
     }
 
+    @Test func aPreambleAtItsBoundIsReadInPiecesToo() {
+        var limits = MultipartReader.Limits()
+        limits.preambleSize = 100
+        let blanks = String(repeating: " ", count: 120)
+        let body = Array("\(String(repeating: "x", count: 98))\r\n--AaB\(blanks)\r\n\r\ny\r\n--AaB--".utf8)
+        for pieces in [[], Array(0..<body.count)] {
+            #expect(Reading(body, typed, limits: limits, pieces: pieces).parts == ["|y|"])
+        }
+    }
+
     @Test func boundsHeadsPreamblesAndParts() {
         var limits = MultipartReader.Limits()
         limits.partHeadSize = 100
