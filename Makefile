@@ -6,12 +6,13 @@ PYTHON := .build/venv/bin/python
 BED := cd Tests/EndToEnd && $(CURDIR)/$(PYTHON) -m bed
 FORMATTED := Sources Tests Benchmarks Package.swift
 
-.PHONY: help demo test test-swift test-end-to-end bed bed-down bench build lint format clean
+.PHONY: help demo test test-swift test-fuzz test-end-to-end fuzz bed bed-down bench build lint format clean
 
 help:
 	@echo 'make demo [ARGS=--once]  a gateway over a few synthetic studies; asks itself for them and says what came back'
 	@echo 'make build               the release executable, .build/release/wadogate'
 	@echo 'make test                every test: Swift, and end to end against real servers'
+	@echo 'make fuzz [SECONDS=60]   fuzzes every reader of foreign bytes for so long each; HARNESSES=… for some of them'
 	@echo 'make bed, make bed-down  two archives, a FHIR server and the gateway on loopback, loaded; and their end'
 	@echo 'make bench [ARGS=--json]  speed and memory of parsing, DICOM JSON, rewriting, and a series’ metadata'
 	@echo 'make lint, make format   style, imports, forbidden words; and the formatter'
@@ -23,13 +24,22 @@ build:
 	@Scripts/install build
 	$(SWIFT) build -c release --product wadogate $(FLAGS)
 
-test: test-swift test-end-to-end
+test: test-swift test-fuzz test-end-to-end
 
 # The unit tests' servers and timers want the cores to themselves, so the two kinds run one after the other. Several tests
 # at once would hold all of Swift's few threads in their blocking clients, and a test that needs one more would wait for them.
 test-swift:
 	@Scripts/install build
 	$(SWIFT) test --disable-xctest --no-parallel $(FLAGS)
+
+# Long enough to read the corpus, and to notice what breaks at once.
+test-fuzz:
+	@Scripts/install build
+	@Scripts/fuzz 2
+
+fuzz:
+	@Scripts/install build
+	@Scripts/fuzz $(or $(SECONDS),60) $(HARNESSES)
 
 test-end-to-end: build
 	@Scripts/install test

@@ -99,3 +99,11 @@ let package = Package(
             ["HTTP", "HTTPServer", "FHIR", "WADO", "Gateway", "Upstream", "StudyDirectory", "DiskCache", "Operations"]),
     ]
 )
+
+// `make fuzz` alone builds what libFuzzer drives: without it there is nothing that could be its main.
+if Context.environment["WADOGATE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["DICOM", "HTTP", "HTTPTestVectors", "FHIR", "WADO"], path: "Tests/Fuzz",
+            exclude: ["Corpus", "README.md"], swiftSettings: settings))
+}
