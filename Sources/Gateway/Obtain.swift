@@ -133,15 +133,18 @@ extension Gateway {
     ///
     /// A data set proves itself, and pictures that need the image's size or number of frames need more than a listing.
     ///
+    /// - Parameter translating: whether the archives are asked for it in terms of another resource.
     /// - Returns: what is known of the instance, where the proof has told it.
     func proveMembership(
         for object: ObjectClass, of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
-        _ context: RequestContext
+        _ context: RequestContext, translating: Bool
     ) async throws(Problem) -> InstanceFacts? {
         switch object {
         case .instance, .metadata, .frameIndex: return nil
         case .frame, .bulk:
             if located.isListed { return nil }
+        // A small picture of the image's shape is made into a thumbnail.
+        case .thumbnail where translating: break
         case .rendered, .thumbnail:
             let isURI = located.choice.candidates.first?.type == .wadoURI
             if located.isListed, !isURI, !request.rendering.needsDimensions { return nil }

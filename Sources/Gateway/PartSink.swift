@@ -236,10 +236,10 @@ final class PartSink {
 
     /// Ends the answer with the closing boundary.
     ///
-    /// - Throws: ``Problem`` 404 when no part came at all.
-    func finish() async throws(Problem) {
+    /// - Parameter nothing: what is thrown when no part came at all.
+    func finish(nothing: Problem = .nothingThere) async throws(Problem) {
         if let held { return try await sendAlone(held) }
-        if count == 0 { throw .nothingThere }
+        if count == 0 { throw nothing }
         try await context.write(envelope.closing)
         try await context.finish()
     }

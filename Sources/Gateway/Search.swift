@@ -118,7 +118,9 @@ struct Search {
         let located = restricted(to: candidates)
         var facts: InstanceFacts?
         if let object = variants.first {
-            facts = try await gateway.proveMembership(for: object, of: target, located, request, context)
+            facts = try await gateway.proveMembership(
+                for: object, of: target, located, request, context, translating: translating)
+            if let facts { try checkIsImage(facts, variants, candidates) }
         }
         var last: Problem?
         for variant in variants {
@@ -139,6 +141,18 @@ struct Search {
             }
         }
         throw last ?? Problem(status: 406, "Nothing that this request accepts can be delivered.")
+    }
+
+    /// An archive that speaks WADO-URI makes a failure of the request for a picture of a report.
+    private func checkIsImage(
+        _ facts: InstanceFacts, _ variants: [ObjectClass], _ candidates: [EndpointChoice.Candidate]
+    ) throws(Problem) {
+        guard candidates.allSatisfy({ $0.type == .wadoURI }), SOPClassKind(facts.sopClass) == .withoutPixels,
+            variants.allSatisfy({ $0.pictureType?.hasPrefix("image/") == true })
+        else { return }
+        throw Problem(
+            status: 406,
+            "The instance is no image, so there is no picture of it. Available: application/dicom and its metadata.")
     }
 
     /// A frame that an archive has refused may not exist: that is asked before a large instance is fetched in vain.

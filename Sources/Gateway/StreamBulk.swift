@@ -13,7 +13,10 @@ extension Gateway {
     func streamBulkData(
         _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
-        try await streamValues(located, request, context) { member, instance, sink throws(Problem) in
+        try await streamValues(
+            located, request, context,
+            nothing: Problem(status: 404, "No value of what was asked for is large enough to be bulk data.")
+        ) { member, instance, sink throws(Problem) in
             try await self.sendBulkData(of: member, instance, to: sink, context)
         }
     }
@@ -23,7 +26,9 @@ extension Gateway {
         _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
         if let target = located.target { return try await deliverAllFrames(of: target, located, request, context) }
-        try await streamValues(located, request, context) { member, instance, sink throws(Problem) in
+        try await streamValues(
+            located, request, context, nothing: Problem(status: 404, "Nothing of what was asked for has pixel data.")
+        ) { member, instance, sink throws(Problem) in
             let entries = try await self.bulkData(in: instance)
             guard entries.contains(where: { $0.isPixels }) else { return }
             try await self.sendFrames(of: member, instance, to: sink, context, location: nil)
@@ -32,7 +37,7 @@ extension Gateway {
 
     /// Fetches the instances a few ahead, each once, and lets the values of each be sent.
     private func streamValues(
-        _ located: Located, _ request: RetrieveRequest, _ context: RequestContext,
+        _ located: Located, _ request: RetrieveRequest, _ context: RequestContext, nothing: Problem,
         send: (CollectionMember, StoredObject, PartSink) async throws(Problem) -> Void
     ) async throws(Problem) {
         let sink = PartSink(
@@ -54,7 +59,7 @@ extension Gateway {
         } deliver: { member, instance throws(Problem) in
             try await send(member, instance, sink)
         }
-        try await sink.finish()
+        try await sink.finish(nothing: nothing)
     }
 
     private func sendBulkData(
@@ -62,15 +67,21 @@ extension Gateway {
     ) async throws(Problem) {
         for entry in try await bulkData(in: instance) {
             let tail = "bulkdata/\(entry.path)"
-            if entry.isPixels {
-                try await sendFrames(
-                    of: member, instance, to: sink, context, location: "\(member.target.path)/\(tail)")
-            } else if entry.element.length != nil {
-                let value = try await derive(
-                    [.bulk(tail: tail)], of: member.target, from: instance, member.request, context,
-                    isPrivate: passesClientCredentials(member.located))
-                try await sink.send(value, target: member.target)
+            if entry.element.length != nil {
+                do throws(Problem) {
+                    let value = try await derive(
+                        [.bulk(tail: tail)], of: member.target, from: instance, member.request, context,
+                        isPrivate: passesClientCredentials(member.located))
+                    try await sink.send(value, target: member.target)
+                    continue
+                } catch {
+                    guard entry.isPixels, error.allowsNextVariant else { throw error }
+                }
             }
+            // Fragments are put together to frames; and frames are what a codec of the archive's makes.
+            guard entry.isPixels else { continue }
+            try await sendFrames(
+                of: member, instance, to: sink, context, location: "\(member.target.path)/\(tail)")
         }
     }
 

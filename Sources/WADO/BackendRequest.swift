@@ -88,7 +88,7 @@ extension BackendRequest {
         var wants: Set<Ability> = []
         if case .thumbnail(let frame, _, let type) = object, abilities.has(.thumbnail) == false {
             object = .rendered(frame: frame, parameters: "", type: type)
-            wants = rendering.shrink(for: abilities)
+            wants = rendering.shrink(for: abilities, facts)
         }
         guard let type = object.pictureType else {
             self.init(
@@ -189,7 +189,7 @@ extension BackendRequest {
             self.init(url: base.merging(query: query), accept: "application/dicom", answer: .dataSet)
         case .rendered(let frame, _, let type), .thumbnail(let frame, _, let type):
             var rendering = rendering.relevant(to: type)
-            if case .thumbnail = object { wants = rendering.shrink(for: abilities) }
+            if case .thumbnail = object { wants = rendering.shrink(for: abilities, facts) }
             let asked = try rendering.wadoURIQuery(rows: facts?.rows, columns: facts?.columns)
             let charset = Self.charset(rendering.charset, abilities)
             // The standard has no frame numbers beside presentation states (PS3.18 §9.5.2.3).
@@ -301,13 +301,21 @@ extension RenderingParameters {
         return result
     }
 
-    /// Makes a picture a thumbnail: of the client's size, else a small one where the archive is known to make such.
+    /// Makes a picture a thumbnail: of the client's size, else a small one where the archive is known to make such. Its
+    /// shape is the image's, since there are archives that stretch a picture to both edges (PixelMed) or fill up what is
+    /// left (Orthanc), and it is never larger than the image.
     ///
     /// - Returns: what would make it better.
-    fileprivate mutating func shrink(for abilities: Abilities) -> Set<Ability> {
+    fileprivate mutating func shrink(for abilities: Abilities, _ facts: InstanceFacts?) -> Set<Ability> {
         annotation = []
         guard columns == nil, rows == nil else { return [] }
-        if abilities.has(.viewport) == true { (columns, rows) = (Self.thumbnailEdge, Self.thumbnailEdge) }
+        guard abilities.has(.viewport) == true else { return [.viewport] }
+        let edge = Self.thumbnailEdge
+        let (width, height) = (max(1, facts?.columns ?? edge), max(1, facts?.rows ?? edge))
+        let longest = max(width, height)
+        let isSmall = longest <= edge
+        columns = isSmall ? width : max(1, (width * edge + longest / 2) / longest)
+        rows = isSmall ? height : max(1, (height * edge + longest / 2) / longest)
         return [.viewport]
     }
 }

@@ -125,7 +125,7 @@ import WADO
         #expect(unknown.url.query?.hasSuffix("&contentType=image/png") == true)
         #expect(unknown.needs.isEmpty && unknown.wants == [.viewport])
         let able = try request(thumbnail, .wadoURI, abilities: [.viewport])
-        #expect(able.url.query?.hasSuffix("&contentType=image/png&columns=256&rows=256") == true)
+        #expect(able.url.query?.hasSuffix("&contentType=image/png&columns=128&rows=256") == true)
         #expect(able.needs == [.viewport])
         var known = Abilities(known: [.thumbnail: .refused(status: 404), .viewport: .proven(true)])
         func rendered() throws -> BackendRequest {
@@ -137,6 +137,21 @@ import WADO
         known.known[.viewport] = nil
         #expect(try rendered().url.description.hasSuffix("/instances/1.4/rendered"))
         #expect(try rendered().wants == [.viewport])
+    }
+
+    /// There are archives that stretch a picture to both edges, or fill it up.
+    @Test(arguments: [
+        (rows: 2560, columns: 2048, viewport: "205,256"), (rows: 1, columns: 4096, viewport: "256,1"),
+        (rows: 64, columns: 96, viewport: "96,64"), (rows: 0, columns: 512, viewport: "256,1"),
+    ])
+    func aThumbnailHasTheImagesShapeAndIsNoLarger(rows: Int, columns: Int, viewport: String) throws {
+        let facts = InstanceFacts(
+            study: target.study, series: target.series, instance: target.instance, rows: rows, columns: columns)
+        let request = try BackendRequest(
+            for: .thumbnail(frame: nil, parameters: "", type: "image/jpeg"), of: target,
+            rendering: RenderingParameters(), from: .wadoRS, base: base,
+            abilities: Abilities(known: [.thumbnail: .refused(status: 404), .viewport: .proven(true)]), facts: facts)
+        #expect(request.url.query == "viewport=\(viewport)")
     }
 
     @Test func aFrameBeyondTheLastIs404() {
