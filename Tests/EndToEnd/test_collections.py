@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 import requests
 
-from bed import fhir, oracle
+from bed import fhir, truth
 from bed.archives import Orthanc
 from bed.client import AS_STORED, FRAMES_AS_STORED, JSON, parts
 from bed.gateway import Gateway, backend, files_source
@@ -116,11 +116,11 @@ def test_data_sets(holdings, get, name):
 @pytest.mark.parametrize("name", ALL)
 def test_metadata(holdings, get, name):
     for path, members in levels(holdings[name]):
-        found = {each["00080018"]["Value"][0]: oracle.json_model(each) for each in get(f"{path}/metadata", JSON).json()}
+        found = {each["00080018"]["Value"][0]: truth.json_model(each) for each in get(f"{path}/metadata", JSON).json()}
         assert set(found) == {each.image.instance for each in members}
         # What a WADO-RS archive says of its instances is its own.
         if not name.startswith("rs"):
-            assert found == {each.image.instance: oracle.model(dataset(each)) for each in members}
+            assert found == {each.image.instance: truth.model(dataset(each)) for each in members}
         assert len(parts(get(f"{path}/metadata", XML))) == len(members)
 
 
@@ -134,12 +134,12 @@ def test_bulk_data(holdings, get, gateway, name):
         expected = {
             f"{each.path}/bulkdata/{where}": value
             for each in members
-            for where, value in oracle.bulk_values(dataset(each)).items()
+            for where, value in truth.bulk_values(dataset(each)).items()
         }
         assert set(found) == set(expected)
         for where, values in expected.items():
-            joined = b"".join(oracle.padded(part.body) for part in found[where])
-            assert joined == b"".join(oracle.padded(value) for value in values), where
+            joined = b"".join(truth.padded(part.body) for part in found[where])
+            assert joined == b"".join(truth.padded(value) for value in values), where
             if not where.endswith("/bulkdata/7FE00010"):
                 assert [part.fields["content-type"] for part in found[where]] == ["application/octet-stream"]
 
@@ -147,7 +147,7 @@ def test_bulk_data(holdings, get, gateway, name):
 def test_bulk_data_has_the_urls_of_the_metadata(holdings, get, gateway):
     for path, _ in levels(holdings["uri, listed"]):
         named = {
-            uri for each in get(f"{path}/metadata", JSON).json() for uri in oracle.bulk_uris(each).values()
+            uri for each in get(f"{path}/metadata", JSON).json() for uri in truth.bulk_uris(each).values()
         }
         found = {part.fields["content-location"] for part in parts(get(f"{path}/bulkdata", FRAMES_AS_STORED))}
         assert found == named
@@ -159,14 +159,14 @@ def test_pixel_data_is_a_part_for_each_frame(holdings, get, gateway, name):
         expected = {
             f"{each.path}/frames/{number}": frame
             for each in members
-            for number, frame in enumerate(oracle.frames(dataset(each)), 1)
+            for number, frame in enumerate(truth.frames(dataset(each)), 1)
         }
         if not expected:
             get(f"{path}/pixeldata", FRAMES_AS_STORED, status=404)
             continue
         found = parts(get(f"{path}/pixeldata", FRAMES_AS_STORED))
-        assert {location(part, gateway): oracle.padded(part.body) for part in found} == {
-            where: oracle.padded(frame) for where, frame in expected.items()
+        assert {location(part, gateway): truth.padded(part.body) for part in found} == {
+            where: truth.padded(frame) for where, frame in expected.items()
         }
         syntaxes = {each.path: each.image.transfer_syntax for each in members}
         for part in found:
@@ -185,7 +185,7 @@ def test_pictures_of_all_that_are_images(holdings, get, gateway, name):
             continue
         found = parts(get(f"{path}/rendered", PICTURES))
         shown = {
-            location(part, gateway).removesuffix("/rendered"): oracle.Picture(part.body).bright_cell for part in found
+            location(part, gateway).removesuffix("/rendered"): truth.Picture(part.body).bright_cell for part in found
         }
         assert shown == expected
         if RECORDS[name][2]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from bed import fhir, images, oracle
+from bed import fhir, images, truth
 from bed.archives import Orthanc
 from bed.client import JSON, only_part
 from bed.gateway import Gateway, backend, files_source
@@ -76,18 +76,18 @@ class Viewer:
         return [
             self.pool.submit(self._frame, each, number, frame)
             for each in self.members
-            for number, frame in enumerate(oracle.frames(each.dataset()), 1)
+            for number, frame in enumerate(truth.frames(each.dataset()), 1)
         ]
 
     def _metadata(self, path):
         answer = self._get(f"{path}/metadata", JSON)
-        found = {each["00080018"]["Value"][0]: oracle.json_model(each) for each in answer.json()}
+        found = {each["00080018"]["Value"][0]: truth.json_model(each) for each in answer.json()}
         of_series = [each for each in self.members if each.path.startswith(f"{path}/")]
-        assert found == {each.image.instance: oracle.model(each.dataset()) for each in of_series}
+        assert found == {each.image.instance: truth.model(each.dataset()) for each in of_series}
 
     def _frame(self, member, number, frame):
         part = only_part(self._get(f"{member.path}/frames/{number}", FRAME_ACCEPT))
-        assert oracle.padded(part.body) == oracle.padded(frame), (member.path, number)
+        assert truth.padded(part.body) == truth.padded(frame), (member.path, number)
 
     def _get(self, path, accept):
         answer = requests.get(self.gateway.dicomweb + path, headers={"Accept": accept}, timeout=60)
