@@ -67,7 +67,8 @@ struct DataSetIdentity {
         case .instance: instance = try uid(attribute, text, known: instance)
         case .sopClass: sopClass = Self.uid(text)
         case .modality:
-            modality = text.count <= 16 ? String(validating: text.filter { $0 != UInt8(ascii: " ") }, as: UTF8.self) : nil
+            modality =
+                text.count <= 16 ? String(validating: text.filter { $0 != UInt8(ascii: " ") }, as: UTF8.self) : nil
         case .instanceNumber: instanceNumber = Self.number(text)
         case .rows: rows = Self.number(text)
         case .columns: columns = Self.number(text)
