@@ -19,10 +19,12 @@ extension RenderingParameters {
             items.append("annotation=" + annotation.joined(separator: ","))
             needs.insert(.annotation)
         }
-        if let width = self.columns { items.append("columns=\(width)") }
-        if let height = self.rows { items.append("rows=\(height)") }
+        let image = ImageSize(columns: columns, rows: rows)
+        let size = fitted(in: image)
+        if let width = size.columns { items.append("columns=\(width)") }
+        if let height = size.rows { items.append("rows=\(height)") }
         if self.columns != nil || self.rows != nil { needs.insert(.viewport) }
-        if let region = try region(of: ImageSize(columns: columns, rows: rows)) {
+        if let region = try region(of: image) {
             items.append("region=" + region)
             needs.insert(.region)
         }
@@ -43,6 +45,26 @@ extension RenderingParameters {
             throw .parameters("The parameter \"iccprofile\" must be \"no\" for the archive of this image.")
         }
         return RenderingQuery(items: items.joined(separator: "&"), needs: needs)
+    }
+
+    /// The size of the picture that fits into the one that was asked for. Rows and columns are each a maximum, and the picture
+    /// keeps its shape (PS3.18 §9.5.1.2.4); there are archives that stretch it to both (PixelMed), and an image out of shape
+    /// is another picture.
+    private func fitted(in image: ImageSize?) -> (columns: Int?, rows: Int?) {
+        guard let columns, let rows, let image else { return (columns, rows) }
+        var (width, height) = (Double(image.columns), Double(image.rows))
+        switch area {
+        case .fractions(let left, let top, let right, let bottom):
+            (width, height) = (width * (right - left), height * (bottom - top))
+        case .pixels(let x, let y, let w, let h):
+            let (left, top) = (x ?? 0, y ?? 0)
+            (width, height) = (min(width - left, (w ?? width).magnitude), min(height - top, (h ?? height).magnitude))
+        case nil: break
+        }
+        guard width > 0, height > 0 else { return (columns, rows) }
+        let scale = min(Double(columns) / width, Double(rows) / height)
+        func edge(_ length: Double, _ most: Int) -> Int { min(max(Int(min(length * scale, 1e6).rounded()), 1), most) }
+        return (edge(width, columns), edge(height, rows))
     }
 
     private func region(of image: ImageSize?) throws(WADOError) -> String? {

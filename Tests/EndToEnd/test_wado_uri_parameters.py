@@ -107,13 +107,14 @@ def ask_rs(bed, http, image, tail, accept="image/jpeg"):
     return http.get(f"{bed.gateway.dicomweb}{image.path}{tail}", headers={"Accept": accept}, timeout=30)
 
 
-# WADO-URI's parameters: what the client asks, and what a WADO-RS and a WADO-URI archive are asked.
+# WADO-URI's parameters: what the client asks, and what a WADO-RS and a WADO-URI archive are asked. Where a size is given by both
+# edges, a WADO-URI archive is asked for the size that fits into them, since there are archives that stretch to both.
 FROM_WADO_URI = [
     ("", "/rendered", ""),
     ("rows=24", "/rendered?viewport=32,24", "rows=24"),
     ("columns=20", "/rendered?viewport=20,15", "columns=20"),
     ("columns=21", "/rendered?viewport=21,16", "columns=21"),
-    ("rows=24&columns=40", "/rendered?viewport=40,24", "columns=40&rows=24"),
+    ("rows=24&columns=40", "/rendered?viewport=40,24", "columns=32&rows=24"),
     (
         "region=0.25,0.5,0.75,1.0",
         "/rendered?viewport=32,24,16,24,32,24",
@@ -127,7 +128,7 @@ FROM_WADO_URI = [
     (
         "region=0.25,0.5,0.75,1&rows=10&columns=100",
         "/rendered?viewport=100,10,16,24,32,24",
-        "columns=100&rows=10&region=0.25,0.5,0.75,1",
+        "columns=13&rows=10&region=0.25,0.5,0.75,1",
     ),
     ("region=0,0,1,1", "/rendered", ""),
     ("windowCenter=-40.5&windowWidth=400", "/rendered?window=-40.5,400,linear", "windowCenter=-40.5&windowWidth=400"),
@@ -267,19 +268,19 @@ class TestWADOURI:
 # WADO-RS's parameters: below the instance.
 FROM_WADO_RS = [
     ("/rendered", "/rendered", ""),
-    ("/rendered?viewport=40,24", "/rendered?viewport=40,24", "columns=40&rows=24"),
+    ("/rendered?viewport=40,24", "/rendered?viewport=40,24", "columns=32&rows=24"),
     (
         "/rendered?viewport=40,24,16,24,32,24",
         "/rendered?viewport=40,24,16,24,32,24",
         # xmin = (16 + 0.25) / 64, ymin = (24 + 0.25) / 48
-        "columns=40&rows=24&region=0.25390625,0.50520833,0.75,1",
+        "columns=32&rows=24&region=0.25390625,0.50520833,0.75,1",
     ),
     (
         "/rendered?viewport=40,24,3",
         "/rendered?viewport=40,24,3,0",
-        "columns=40&rows=24&region=0.05078125,0.00520833,1,1",
+        "columns=31&rows=24&region=0.05078125,0.00520833,1,1",
     ),
-    ("/rendered?viewport=40,24,0,0,64,48", "/rendered?viewport=40,24,0,0,64,48", "columns=40&rows=24"),
+    ("/rendered?viewport=40,24,0,0,64,48", "/rendered?viewport=40,24,0,0,64,48", "columns=32&rows=24"),
     ("/rendered?viewport=40,24,0,0,-64,48", "/rendered?viewport=40,24,0,0,-64,48", (501, "viewport")),
     ("/rendered?viewport=40,24,0,0,,-8", "/rendered?viewport=40,24,0,0,,-8", (501, "viewport")),
     ("/rendered?window=40,400,linear", "/rendered?window=40,400,linear", "windowCenter=40&windowWidth=400"),
@@ -294,7 +295,7 @@ FROM_WADO_RS = [
     ("/rendered?iccprofile=no", "/rendered?iccprofile=no", ""),
     ("/rendered?iccprofile=srgb", "/rendered?iccprofile=srgb", (400, "iccprofile")),
     ("/frames/1/rendered", "/frames/1/rendered", ""),
-    ("/thumbnail?viewport=20,10", "/thumbnail?viewport=20,10", "columns=20&rows=10"),
+    ("/thumbnail?viewport=20,10", "/thumbnail?viewport=20,10", "columns=13&rows=10"),
 ]
 
 

@@ -132,11 +132,13 @@ import WADO
     @Test(
         arguments: [
             ("", "", []),
-            ("viewport=512,256", "columns=512&rows=256", [.viewport]),
-            ("viewport=512,256,0,0,640,480", "columns=512&rows=256", [.viewport]),
-            ("viewport=512,256,0,0,9999,9999", "columns=512&rows=256", [.viewport]),
+            ("viewport=512,256", "columns=341&rows=256", [.viewport]),
+            ("viewport=512,256,0,0,640,480", "columns=341&rows=256", [.viewport]),
+            ("viewport=512,256,0,0,9999,9999", "columns=341&rows=256", [.viewport]),
+            ("viewport=320,480", "columns=320&rows=240", [.viewport]),
+            ("viewport=1,1", "columns=1&rows=1", [.viewport]),
             (
-                "viewport=5,5,160,240,320,240", "columns=5&rows=5&region=0.25039062,0.50052083,0.75,1",
+                "viewport=5,5,160,240,320,240", "columns=5&rows=4&region=0.25039062,0.50052083,0.75,1",
                 [.viewport, .region]
             ),
             ("viewport=5,5,160", "columns=5&rows=5&region=0.25039062,0.00052083,1,1", [.viewport, .region]),
