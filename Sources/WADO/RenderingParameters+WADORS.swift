@@ -39,6 +39,7 @@ extension RenderingParameters {
                 area.map { $0.isWhole ? [.viewport] : $0.flips ? [.region, .flip] : [.region] } ?? [.viewport])
         }
         if let window {
+            let window = window.withoutLinearExact
             items.append("window=\(window.center),\(window.width),\(window.function.rawValue)")
             needs.formUnion(window.function == .sigmoid ? [.window, .sigmoid] : [.window])
         }

@@ -99,20 +99,15 @@ extension RenderingParameters {
             .map { Decimal($0).text }.joined(separator: ",")
     }
 
-    /// WADO-URI knows the linear function alone. Its linear-exact sibling is the same line half a grey value on (PS3.3
-    /// §C.11.2.1.2.1 and C.11.2.1.3).
+    /// WADO-URI knows the linear function alone.
     private static func items(for window: Window) throws(WADOError) -> String {
-        switch window.function {
-        case .linear: return "windowCenter=\(window.center)&windowWidth=\(window.width)"
-        case .linearExact:
-            let center = Decimal((Decimal(window.center)?.value ?? 0) + 0.5).text
-            let width = Decimal((Decimal(window.width)?.value ?? 0) + 1).text
-            return "windowCenter=\(center)&windowWidth=\(width)"
-        case .sigmoid:
+        let window = window.withoutLinearExact
+        guard window.function == .linear else {
             throw WADOError(
                 status: 501,
                 message: "The parameter \"window\" asks for the sigmoid function, which the archive of this image "
                     + "cannot apply. Ask for linear.")
         }
+        return "windowCenter=\(window.center)&windowWidth=\(window.width)"
     }
 }

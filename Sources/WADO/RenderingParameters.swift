@@ -94,6 +94,17 @@ package struct RenderingParameters: Sendable, Hashable {
     }
 }
 
+extension RenderingParameters.Window {
+    /// The same window in a function that archives are known to apply: linear-exact is linear's line half a grey value on.
+    ///
+    /// Spec: PS3.3 §C.11.2.1.2.1 and C.11.2.1.3.2.
+    var withoutLinearExact: Self {
+        guard function == .linearExact, let center = Decimal(center), let width = Decimal(width) else { return self }
+        return Self(
+            center: Decimal(center.value + 0.5).text, width: Decimal(width.value + 1).text, function: .linear)
+    }
+}
+
 extension RenderingParameters.Area {
     /// Whether this is the whole image, whatever its size.
     var isWhole: Bool {

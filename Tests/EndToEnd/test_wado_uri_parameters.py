@@ -286,7 +286,7 @@ FROM_WADO_RS = [
     ("/rendered?window=40,400,linear", "/rendered?window=40,400,linear", "windowCenter=40&windowWidth=400"),
     (
         "/rendered?window=40,400,linear-exact",
-        "/rendered?window=40,400,linear-exact",
+        "/rendered?window=40.5,401,linear",
         "windowCenter=40.5&windowWidth=401",
     ),
     ("/rendered?window=40,400,sigmoid", "/rendered?window=40,400,sigmoid", (501, "window")),

@@ -94,6 +94,8 @@ import WADO
     @Test(arguments: [
         ("viewport=512,256", "viewport=512,256"), ("viewport=512,256,0,0", "viewport=512,256"),
         ("viewport=512,256,10", "viewport=512,256,10,0"), ("viewport=512,256,,,,-8", "viewport=512,256,0,0,,-8"),
+        ("window=40,400,linear-exact", "window=40.5,401,linear"),
+        ("window=-0.5,0.25,linear-exact", "window=0,1.25,linear"),
         ("window=1,2,sigmoid&iccprofile=yes", "window=1,2,sigmoid&iccprofile=yes"),
     ])
     func passesItsOwnKindOnWithoutDimensions(query: String, expected: String) throws {
