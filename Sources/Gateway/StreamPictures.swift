@@ -1,5 +1,5 @@
-// Pictures of whole studies and series: an archive's own answer where one archive can give all of it, else instance by
-// instance; and the one instance that stands for them in a thumbnail.
+// Pictures of whole studies and series, instance by instance; and the one that stands for them in a thumbnail: the archive's
+// own, where one archive has all of it, else that of one instance.
 import CachePolicy
 import DICOM
 import EventLoop
@@ -11,25 +11,14 @@ import Upstream
 import WADO
 
 extension Gateway {
-    /// An archive's answer of pictures, on its way.
-    private typealias Pictures = (response: UpstreamResponse, backend: Backend)
-
+    /// A part for each image, each asked for by its instance's UID: the parts of an archive's answer for all of a series
+    /// do not prove which instance they show, nor that there is one for each.
     func streamPictures(
         _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
-        guard case .rendered(let types, let envelope) = request.representation else { throw .unproven }
+        guard case .rendered(_, let envelope) = request.representation else { throw .unproven }
         let sources = try await plan(located, series: located.series, request.way, context).sources
-        var members: [CollectionMember] = []
-        for source in sources {
-            let opened = try await open(source, of: located, request, context) { candidates, series throws(Problem) in
-                try await askForPictures("rendered", candidates, series, types, located, request, context)
-            }
-            switch opened {
-            case .whole(let pictures): return try await pass(pictures, as: "rendered", located, request, context)
-            case .members(let found): members += found
-            }
-        }
-        let images = members.filter { isImage($0) }
+        let images = sources.flatMap { $0.members(of: located, request) ?? [] }.filter { isImage($0) }
         guard !images.isEmpty else {
             throw Problem(status: 404, "Nothing of what was asked for is an image, as far as its SOP classes tell.")
         }
@@ -72,8 +61,8 @@ extension Gateway {
         _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) {
         guard case .rendered(let types, _) = request.representation else { throw .unproven }
-        if let pictures = try await ownThumbnail(types, located, request, context) {
-            return try await pass(pictures, as: "thumbnail", located, request, context)
+        if let (response, backend) = try await ownThumbnail(types, located, request, context) {
+            return try await pass(response, backend, located, request, context)
         }
         let member = try await representative(located, request, context)
         guard let objects = member.request.objects else { throw .unproven }
@@ -84,11 +73,11 @@ extension Gateway {
     /// The thumbnail of the one WADO-RS archive that has all of it; nil when there is none, or it has no thumbnails.
     private func ownThumbnail(
         _ types: [String], _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
-    ) async throws(Problem) -> Pictures? {
+    ) async throws(Problem) -> (UpstreamResponse, Backend)? {
         do throws(Problem) {
             let plan = try outline(of: located.resolution.record, located, series: located.series, request.way)
             guard case .collection(let candidates, let series)? = plan.sources.first else { return nil }
-            return try await askForPictures("thumbnail", candidates, series, types, located, request, context)
+            return try await askForThumbnail(candidates, series, types, located, request, context)
         } catch {
             guard [404, 406, 501].contains(error.status) else { throw error }
             return nil
@@ -121,70 +110,50 @@ extension Gateway {
             status: 404, "Nothing of what was asked for is an image, so there is no thumbnail of it.")
     }
 
-    // MARK: An archive's own pictures
-
-    private func askForPictures(
-        _ word: String, _ candidates: [EndpointChoice.Candidate], _ series: UID?, _ types: [String],
-        _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
-    ) async throws(Problem) -> Pictures {
-        let (query, able) = try query(of: request, word, candidates, context)
+    private func askForThumbnail(
+        _ candidates: [EndpointChoice.Candidate], _ series: UID?, _ types: [String], _ located: Located,
+        _ request: RetrieveRequest, _ context: RequestContext
+    ) async throws(Problem) -> (UpstreamResponse, Backend) {
+        let (query, able) = try thumbnailQuery(of: request, candidates, context)
         guard !able.isEmpty else {
             throw Problem(status: 501, "No archive is known to honour all of these parameters for a whole series.")
         }
-        let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/\(word)"
-        let wantsParts = word == "rendered" && request.representation.envelope != .single
-        let type = types.pictureType
+        let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/thumbnail"
         let (response, backend, _) = try await collection(
-            path, query: query, accept: wantsParts ? "multipart/related; type=\"\(type)\"" : type, from: able,
-            asking: "\(word) image", context)
-        // There are archives that give one picture for all: that is no answer to who wants each.
-        guard !wantsParts || response.isMultipart else {
-            response.cancel()
-            throw Problem(
-                status: 406, "Backend \(backend.name) gives one picture for many instances.", backend: backend.name)
-        }
+            path, query: query, accept: types.pictureType, from: able, asking: "thumbnail image", context)
         return (response, backend)
     }
 
-    /// The query, and the archives that are known to honour it and not known to lack the resource: for a whole series
-    /// nothing is tried out, since its instances can be asked for one by one.
-    private func query(
-        of request: RetrieveRequest, _ word: String, _ candidates: [EndpointChoice.Candidate],
-        _ context: RequestContext
+    /// The query, and the archives that are known to honour it and not known to lack thumbnails: for a whole series
+    /// nothing is tried out, since one of its instances can be asked for.
+    private func thumbnailQuery(
+        of request: RetrieveRequest, _ candidates: [EndpointChoice.Candidate], _ context: RequestContext
     ) throws(Problem) -> (String?, [EndpointChoice.Candidate]) {
         var asked: RenderingQuery
         do { asked = try request.rendering.wadoRSQuery(rows: nil, columns: nil) } catch { throw Problem(error) }
-        if word == "thumbnail" { asked.needs.remove(.viewport) }
+        asked.needs.remove(.viewport)
         let able = candidates.filter { candidate in
             let known = abilities(of: candidate, at: context.exchange.loop.now)
-            return known.has(word == "thumbnail" ? .thumbnail : .rendered) != false
-                && asked.needs.allSatisfy { known.has($0) == true }
+            return known.has(.thumbnail) != false && asked.needs.allSatisfy { known.has($0) == true }
         }
         return (asked.items.isEmpty ? nil : asked.items, able)
     }
 
     private func pass(
-        _ pictures: Pictures, as word: String, _ located: Located, _ request: RetrieveRequest,
+        _ response: UpstreamResponse, _ backend: Backend, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) {
         guard case .rendered(let types, let envelope) = request.representation else { throw .unproven }
-        let (response, backend) = pictures
         let parts = PartSource(body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
         let sink = PartSink(
-            gateway: self, context: context, located: located, type: types.pictureType, objectClass: word)
+            gateway: self, context: context, located: located, type: types.pictureType, objectClass: "thumbnail")
         try await sink.sendPictures(
-            parts, backend: backend.name, representation: request.representation,
-            envelope: word == "rendered" && envelope != .single ? .multipart : envelope, asked: types.pictureType)
+            parts, backend: backend.name, representation: request.representation, envelope: envelope,
+            asked: types.pictureType)
     }
 }
 
 extension [String] {
     /// The type under which archives are asked for a picture.
     fileprivate var pictureType: String { first.map { $0.hasSuffix("/*") ? "image/jpeg" : $0 } ?? "image/jpeg" }
-}
-
-extension UpstreamResponse {
-    fileprivate var isMultipart: Bool {
-        head.fields["content-type"].flatMap { MediaType(parsing: $0) }?.type.hasPrefix("multipart/") ?? false
-    }
 }

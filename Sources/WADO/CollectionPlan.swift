@@ -8,9 +8,9 @@ package struct CollectionPlan: Sendable {
     package enum Way: Sendable {
         /// Each WADO-RS archive for its own series: data sets and metadata prove themselves part by part.
         case byEachArchive
-        /// One WADO-RS archive when it has all of it, since its pictures are one answer and prove nothing.
+        /// One WADO-RS archive when it has all of it: its one picture stands for all.
         case byOneArchive
-        /// None: everything is made from instances.
+        /// None: everything is made from instances, as what does not prove itself part by part must be.
         case byInstances
     }
 
@@ -42,7 +42,7 @@ package struct CollectionPlan: Sendable {
     ) throws(WADOError) {
         if let series {
             let known = record.series.first { $0.uid == series }
-            // A picture carries no UIDs: that of a series that the record does not know could be another patient's.
+            // A thumbnail carries no UIDs: that of a series that the record does not know could be another patient's.
             let way = way == .byOneArchive && known == nil ? .byInstances : way
             sources = [try Self.source(of: known, uid: series, way, choose(series))]
             return
@@ -115,8 +115,8 @@ extension RetrieveRequest {
     package var way: CollectionPlan.Way {
         switch resource {
         case .dataSets, .metadata: .byEachArchive
-        case .rendered, .thumbnail: .byOneArchive
-        case .bulkData, .pixelData, .bulk, .frames: .byInstances
+        case .thumbnail: .byOneArchive
+        case .rendered, .bulkData, .pixelData, .bulk, .frames: .byInstances
         }
     }
 }

@@ -147,32 +147,31 @@ def test_a_series_that_fails_is_not_asked_for_in_pieces(lab):
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(100) + b"\xff\xd9"
 
 
-def test_an_archives_own_pictures_are_taken(lab):
-    """Its thumbnail, and its rendering when it is one picture for each; one for all is no answer to that."""
+def test_an_archives_own_thumbnail_is_taken_and_its_pictures_of_all_are_not(lab):
+    """Nothing tells which instances the pictures of a series show; of an instance's picture the request tells."""
     images = series_of(lab, 3, front="rs")
-    whole = b"".join(b"--b\r\nContent-Type: image/jpeg\r\n\r\n" + PICTURE + b"\r\n" for _ in images) + b"--b--\r\n"
-    is_multipart = True
+    own = {image.instance: PICTURE[:-3] + bytes([number]) + PICTURE[-2:] for number, image in enumerate(images, 1)}
 
     def fault(request, conversation, _):
-        if request.path.endswith("/thumbnail") or not is_multipart or "/instances/" in request.path:
-            conversation.respond(200, {"Content-Type": "image/jpeg"}, PICTURE)
-        else:
-            conversation.respond(200, {"Content-Type": 'multipart/related; type="image/jpeg"; boundary=b'}, whole)
+        _, _, instance = request.path.removesuffix("/rendered").partition("/instances/")
+        conversation.respond(200, {"Content-Type": "image/jpeg"}, own.get(instance, PICTURE))
         return True
 
     lab.archive.fault = fault
     gateway = lab.gateway()
-    pictures = {"Accept": 'multipart/related; type="image/jpeg"'}
-    for path in (path_of(images), f"/studies/{images[0].study}"):
+    paths = (path_of(images), f"/studies/{images[0].study}")
+    for path in paths:
         thumbnail = requests.get(f"{gateway.dicomweb}{path}/thumbnail", headers={"Accept": "image/jpeg"}, timeout=30)
         assert (thumbnail.status_code, thumbnail.content) == (200, PICTURE), thumbnail.text
-        rendered = requests.get(f"{gateway.dicomweb}{path}/rendered", headers=pictures, timeout=30)
-        assert [part.body for part in parts(rendered)] == [PICTURE] * 3
     assert lab.archive.count("/instances/") == 0
-    is_multipart = False
-    rendered = requests.get(f"{gateway.dicomweb}{path_of(images)}/rendered", headers=pictures, timeout=30)
-    assert len(parts(rendered)) == 3
-    assert lab.archive.count("/instances/") == 3
+    for path in paths:
+        pictures = {"Accept": 'multipart/related; type="image/jpeg"'}
+        rendered = requests.get(f"{gateway.dicomweb}{path}/rendered", headers=pictures, timeout=30)
+        assert [part.body for part in parts(rendered)] == list(own.values())
+        single = requests.get(f"{gateway.dicomweb}{path}/rendered", headers={"Accept": "image/jpeg"}, timeout=30)
+        assert single.status_code == 406, single.text
+    asked = [each.path for each in lab.archive.requests if each.path.endswith("/rendered")]
+    assert len(asked) == 3 and all("/instances/" in each for each in asked)
 
 
 def test_where_an_archive_has_no_thumbnails_one_instance_is_asked_for(lab):

@@ -177,7 +177,7 @@ def test_pixel_data_is_a_part_for_each_frame(holdings, get, gateway, name):
 
 @pytest.mark.parametrize("name", WITH_PICTURES)
 def test_pictures_of_all_that_are_images(holdings, get, gateway, name):
-    """A part for each, in order; Orthanc's own answer is one picture for all."""
+    """A part for each, in order, of an archive too that gives one picture for all (Orthanc)."""
     for path, members in levels(holdings[name]):
         expected = {each.path: each.cells[0] for each in members if each.cells}
         if not expected:

@@ -57,14 +57,14 @@ import WADO
         #expect(lines(split, of: "1.3", way: .byOneArchive) == ["series 1.3: one request to rs (dicom-wado-rs)"])
     }
 
-    @Test func makesBulkDataFromInstancesEverywhere() {
+    @Test func makesBulkDataAndPicturesFromInstancesEverywhere() {
         #expect(
             lines([series("1.3", 2)], [endpoint("rs", .wadoRS)], way: .byInstances) == [
                 "series 1.3: 2 instances from rs (dicom-wado-rs), \(Self.both)"
             ])
     }
 
-    @Test func picturesOfASeriesUnknownToTheRecordAreProvenOneByOne() {
+    @Test func aSeriesUnknownToTheRecordHasNoThumbnailOfItsArchives() {
         #expect(
             lines([series("1.3", 2)], [endpoint("rs", .wadoRS)], of: "1.9", way: .byOneArchive) == [
                 "series 1.9: its instances, listed by rs (dicom-wado-rs), from rs (dicom-wado-rs), \(Self.both)"
