@@ -65,21 +65,20 @@ extension RenderingParameters {
             let size = target(width: Double(horizontal.count), height: Double(vertical.count))
             return "\(size),\(horizontal.start),\(vertical.start),\(horizontal.count),\(vertical.count)"
         case .pixels(let x, let y, let width, let height):
+            guard let image else { throw Self.unknownSize("viewport") }
             return try viewport(x: x ?? 0, y: y ?? 0, width: width, height: height, of: image)
         }
     }
 
-    /// All six values where they are known: there are archives that read two or six and nothing between.
+    /// All six values: there are archives that read two or six and nothing between.
     private func viewport(
-        x: Double, y: Double, width: Double?, height: Double?, of image: ImageSize?
+        x: Double, y: Double, width: Double?, height: Double?, of image: ImageSize
     ) throws(WADOError) -> String {
-        if let image { try image.check(x: x, y: y) }
-        let width = width ?? image.map { Double($0.columns) - x }
-        let height = height ?? image.map { Double($0.rows) - y }
-        var values = [x, y, width, height].map { $0.map { Decimal($0).text } ?? "" }
-        while values.last == "" { values.removeLast() }
-        let size = target(width: width?.magnitude ?? 1, height: height?.magnitude ?? 1)
-        return ([size] + values).joined(separator: ",")
+        try image.check(x: x, y: y)
+        let width = width ?? Double(image.columns) - x
+        let height = height ?? Double(image.rows) - y
+        let size = target(width: width.magnitude, height: height.magnitude)
+        return ([size] + [x, y, width, height].map { Decimal($0).text }).joined(separator: ",")
     }
 
     /// "vw,vh": as asked; where one is missing, so that the picture keeps its shape; where both are, the area's own size.

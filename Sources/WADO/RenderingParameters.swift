@@ -89,7 +89,7 @@ package struct RenderingParameters: Sendable, Hashable {
 
     /// Whether the WADO-RS query cannot be written without the image's Rows and Columns.
     package var needsDimensions: Bool {
-        if case .fractions = area, area?.isWhole == false { return true }
+        if area?.isWhole == false { return true }
         return (columns == nil) != (rows == nil)
     }
 }

@@ -277,12 +277,12 @@ FROM_WADO_RS = [
     ),
     (
         "/rendered?viewport=40,24,3",
-        "/rendered?viewport=40,24,3,0",
+        "/rendered?viewport=40,24,3,0,61,48",
         "columns=31&rows=24&region=0.05078125,0.00520833,1,1",
     ),
     ("/rendered?viewport=40,24,0,0,64,48", "/rendered?viewport=40,24,0,0,64,48", "columns=32&rows=24"),
     ("/rendered?viewport=40,24,0,0,-64,48", "/rendered?viewport=40,24,0,0,-64,48", (501, "viewport")),
-    ("/rendered?viewport=40,24,0,0,,-8", "/rendered?viewport=40,24,0,0,,-8", (501, "viewport")),
+    ("/rendered?viewport=40,24,0,0,,-8", "/rendered?viewport=40,24,0,0,64,-8", (501, "viewport")),
     ("/rendered?window=40,400,linear", "/rendered?window=40,400,linear", "windowCenter=40&windowWidth=400"),
     (
         "/rendered?window=40,400,linear-exact",

@@ -72,6 +72,11 @@ import WADO
         #expect(try uri(query).needsDimensions == expected)
     }
 
+    @Test(arguments: [("5,5", false), ("5,5,0,0", false), ("5,5,1", true), ("5,5,1,1,2,2", true), ("5,5,,,,-8", true)])
+    func everyPartOfTheImageNeedsItsSize(viewport: String, expected: Bool) throws {
+        #expect(try rs("viewport=" + viewport).needsDimensions == expected)
+    }
+
     // MARK: To WADO-RS
 
     @Test(arguments: [
@@ -93,7 +98,6 @@ import WADO
 
     @Test(arguments: [
         ("viewport=512,256", "viewport=512,256"), ("viewport=512,256,0,0", "viewport=512,256"),
-        ("viewport=512,256,10", "viewport=512,256,10,0"), ("viewport=512,256,,,,-8", "viewport=512,256,0,0,,-8"),
         ("window=40,400,linear-exact", "window=40.5,401,linear"),
         ("window=-0.5,0.25,linear-exact", "window=0,1.25,linear"),
         ("window=1,2,sigmoid&iccprofile=yes", "window=1,2,sigmoid&iccprofile=yes"),
@@ -113,15 +117,24 @@ import WADO
         #expect(try rs(query).wadoRSQuery(rows: 480, columns: 640).needs == needs)
     }
 
-    @Test func fillsInWhatIsKnown() throws {
-        #expect(
-            try rs("viewport=512,256,10").wadoRSQuery(rows: 480, columns: 640).items == "viewport=512,256,10,0,630,480")
+    @Test(arguments: [
+        ("512,256,10", "512,256,10,0,630,480"), ("512,256,,,,-8", "512,256,0,0,640,-8"),
+        ("512,256,,20,30", "512,256,0,20,30,460"), ("5,5,1,2,3,4", "5,5,1,2,3,4"),
+    ])
+    func anAreaIsAskedForWithAllSixValues(viewport: String, expected: String) throws {
+        let query = try rs("viewport=" + viewport).wadoRSQuery(rows: 480, columns: 640)
+        #expect(query.items == "viewport=" + expected)
     }
 
     @Test func cannotAskAWADORSArchiveForEverything() throws {
         #expect(throws: WADOError.self) { try uri("rows=5").wadoRSQuery(rows: nil, columns: nil) }
         #expect(throws: WADOError.self) { try uri("region=0,0,.5,1").wadoRSQuery(rows: nil, columns: 3) }
-        #expect(throws: WADOError.self) { try rs("viewport=5,5,640").wadoRSQuery(rows: 480, columns: 640) }
+        #expect { try rs("viewport=5,5,640").wadoRSQuery(rows: 480, columns: 640) } throws: {
+            ($0 as? WADOError)?.status == 400
+        }
+        #expect { try rs("viewport=5,5,1,1,2,2").wadoRSQuery(rows: nil, columns: 640) } throws: {
+            ($0 as? WADOError)?.status == 501
+        }
         let error = #expect(throws: WADOError.self) {
             try uri("presentationSeriesUID=8&presentationUID=9").wadoRSQuery(rows: 5, columns: 5)
         }
