@@ -208,8 +208,22 @@ extension DiskCache {
         withExtendedLifetime(dropped) {}
     }
 
+    /// Drops an object that is sound and of no use any more.
+    package func drop(_ object: StoredObject) async {
+        await workers.run {
+            let dropped = self.index.withLock { $0.forget(object) }
+            guard let status = try? object.file.status() else { return }
+            self.remove(ObjectPath(object.key), ifStill: FileIdentity(status), of: object.key.seriesKey)
+            withExtendedLifetime(dropped) {}
+        }
+    }
+
     private func dropDamaged(_ path: ObjectPath, ifStill identity: FileIdentity?, of series: SeriesKey) {
         counters.damaged.wrappingAdd(1, ordering: .relaxed)
+        remove(path, ifStill: identity, of: series)
+    }
+
+    private func remove(_ path: ObjectPath, ifStill identity: FileIdentity?, of series: SeriesKey) {
         let name = publishing.withLock { _ in
             index.withLock { $0.isClosed } ? nil : directory.moveToTrash(path, ifStill: identity)
         }

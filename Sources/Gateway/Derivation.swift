@@ -44,7 +44,8 @@ enum Derivation: Sendable {
         case .inflated: break
         case .frame(let number, let index): try index.read(number, from: file.source, to: sink)
         case .metadata(let format):
-            let base = String(decoding: [baseURLPlaceholder], as: UTF8.self) + target.path + "/bulkdata"
+            let base =
+                String(decoding: [baseURLPlaceholder], as: UTF8.self) + "\(target.path)/\(ObjectClass.ownBulkData)"
             switch format {
             case .json: try JSONModel(bulkDataBase: base).write(file, to: sink)
             case .xml: try NativeModel(bulkDataBase: base).write(file, to: sink)
@@ -57,6 +58,16 @@ enum Derivation: Sendable {
             try element.read(from: file.source, to: sink)
         case .frameIndex:
             try sink(try FrameIndex(file).encoded())
+        }
+    }
+
+    /// The tag of what holds only beside the very instance that it was made from: places within it; nil for what says the
+    /// same of every copy.
+    func tag(from instance: StoredObject) -> String? {
+        switch self {
+        case .frameIndex: instance.description.etag + "-index"
+        case .inflated: instance.description.etag + "-inflated"
+        case .frame, .metadata, .reencoded, .value: nil
         }
     }
 

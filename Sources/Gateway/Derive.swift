@@ -61,11 +61,14 @@ extension Gateway {
         guard let syntax = instance.description.transferSyntax.flatMap({ UID($0) }).flatMap({ TransferSyntax($0) }),
             Inflater.supports(syntax)
         else { return instance }
+        if let known = context.inflated, known.etag == instance.description.etag { return known.object }
         let obtained = try await openDerived(
             .inflated, as: .instance(syntax: ObjectClass.explicitLittleEndian), mediaType: "application/dicom",
             transferSyntax: ObjectClass.explicitLittleEndian, of: target, from: instance, context,
             isPrivate: isPrivate)
-        return try await whole(obtained)
+        let object = try await whole(obtained)
+        context.inflated = (instance.description.etag, object)
+        return object
     }
 
     /// The object, once it is there to its end.
@@ -106,14 +109,18 @@ extension Gateway {
     func frameIndex(
         of target: InstanceTarget, from instance: StoredObject, _ context: RequestContext, isPrivate: Bool
     ) async throws(Problem) -> FrameIndex {
+        let instance = try await inflated(instance, of: target, context, isPrivate: isPrivate)
+        if let known = context.frameIndex, known.etag == instance.description.etag { return known.index }
         let obtained = try await openDerived(
             .frameIndex, as: .frameIndex, mediaType: "application/octet-stream", of: target, from: instance, context,
             isPrivate: isPrivate)
         let stored = try await whole(obtained)
-        return try await onWorker(instance) {
+        let index = try await onWorker(instance) {
             let bytes = try stored.readNow(at: 0, length: Int(min(stored.length, 256 << 20)))
             return try FrameIndex(encoded: bytes, sourceLength: instance.length)
         }
+        context.frameIndex = (instance.description.etag, index)
+        return index
     }
 
     /// The values of an instance that its metadata names by a URL.
@@ -159,8 +166,14 @@ extension Gateway {
             start(writer, derivation, mediaType, transferSyntax, target, instance, context)
             fill = writer.fill
         } else {
-            let opening: Opening
-            do { opening = try await cache.open(key) } catch { throw Problem(error) }
+            var opening = try await opening(key)
+            if case .hit(let object) = opening, let tag = derivation.tag(from: instance),
+                object.description.etag != tag
+            {
+                // Made from an instance that was fetched before this one, whose parts may lie elsewhere.
+                await cache.drop(object)
+                opening = try await self.opening(key)
+            }
             switch opening {
             case .hit(let object): return .stored(object, .hit)
             case .follow(let running): fill = running
@@ -170,6 +183,10 @@ extension Gateway {
             }
         }
         do { return .filling(fill, try await fill.description(), .derived) } catch { throw Problem(error) }
+    }
+
+    private func opening(_ key: ObjectKey) async throws(Problem) -> Opening {
+        do { return try await cache.open(key) } catch { throw Problem(error) }
     }
 
     private func start(
@@ -223,7 +240,7 @@ struct DerivedFiller: Sendable {
 
     private func write(from channel: PieceChannel) async throws(Problem) {
         var description = description
-        description.etag = newTag()
+        description.etag = derivation.tag(from: instance) ?? newTag()
         var hasBegun = false
         var placeholders = 0
         while let piece = try await channel.next() {

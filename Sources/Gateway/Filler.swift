@@ -59,9 +59,14 @@ final class Filler: @unchecked Sendable {
         var problems: [Problem] = []
         for candidate in choice.candidates {
             do throws(Problem) {
-                return try await fill(from: candidate)
+                try await fill(from: candidate)
+                // A 404 says nothing where another archive has the object.
+                gateway.note(problems.flatMap { $0.refusedResources.filter { $0.status != 404 } }, at: loop.now)
+                return
             } catch {
-                problems.append(error)
+                var problem = error
+                if !problem.isRefusal { problem.failedCandidates = [candidate] }
+                problems.append(problem)
                 guard error.allowsNextEndpoint, !hasBegun else { throw Problem(oneOf: problems) }
             }
         }
@@ -326,10 +331,21 @@ extension Problem {
             if let problem = problems.first(where: test) {
                 self = problem
                 refusedResources = problems.flatMap { $0.refusedResources }
+                failedCandidates = problems.flatMap { $0.failedCandidates }
                 return
             }
         }
         self = .unproven
+    }
+
+    /// What tells most when no step of a plan has led anywhere: a fault, since behind it the object may lie; that the
+    /// instance is not there; which forms there are.
+    init(afterAllSteps problems: [Problem]) {
+        let order: [(Problem) -> Bool] = [
+            { !$0.isRefusal && $0.status >= 502 }, { !$0.isRefusal }, { $0.status == 406 }, { $0.status != 501 },
+            { _ in true },
+        ]
+        self = order.lazy.compactMap { problems.last(where: $0) }.first ?? .unproven
     }
 }
 

@@ -195,10 +195,11 @@ extension Gateway {
 
     /// Remembers for a while that archives have no such resources.
     func note(_ refused: [RefusedResource], _ context: RequestContext) {
-        for one in refused {
-            abilityBook.note(
-                one.ability, .refused(status: one.status), of: one.archive, at: context.exchange.loop.now)
-        }
+        note(refused, at: context.exchange.loop.now)
+    }
+
+    func note(_ refused: [RefusedResource], at now: ContinuousClock.Instant) {
+        for one in refused { abilityBook.note(one.ability, .refused(status: one.status), of: one.archive, at: now) }
     }
 
     func cachedFacts(of target: InstanceTarget) async -> InstanceFacts? {

@@ -2,6 +2,7 @@
 import CachePolicy
 import DICOM
 import DiskCache
+import FHIR
 import HTTP
 import StudyDirectory
 import Upstream
@@ -26,6 +27,8 @@ package struct Problem: Error, Sendable {
     package var isBackendRefusal = false
     /// Resources that archives have refused, so that they may lack them altogether.
     var refusedResources: [RefusedResource] = []
+    /// Endpoints that did not answer, or not as archives do: they are not asked in other words.
+    var failedCandidates: [EndpointChoice.Candidate] = []
     /// A stored object was dropped because its bytes were not those that had been stored.
     package var isDamage = false
     /// Whether another variant of the same object may be had where this one cannot.

@@ -21,6 +21,10 @@ final class RequestContext: @unchecked Sendable {
     var resolution: Resolution?
     /// The stored instance that was fetched for this client alone: all that its request needs is made from it.
     var ownInstance: Fill?
+    /// The frame index that was read last, and the tag of its instance: a list of frames reads it once.
+    var frameIndex: (etag: String, index: FrameIndex)?
+    /// What a deflated instance was inflated to last, and the instance's tag.
+    var inflated: (etag: String, object: StoredObject)?
     /// `Warning` fields that go with the answer.
     var warnings: [String] = []
     private(set) var hasBegun = false

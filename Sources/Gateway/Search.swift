@@ -44,17 +44,18 @@ struct Search {
             guard let step = planned.without(failed) else { continue }
             do throws(Problem) {
                 let obtained = try await take(step)
-                learn(from: obtained)
+                learn(from: step.candidates.isEmpty ? nil : obtained)
                 return obtained
             } catch {
                 problems.append(error)
                 guard error.allowsNextStep else { break }
                 // An archive that did not answer is not asked in other words.
-                if !error.isRefusal { failed += step.candidates }
+                failed += error.isRefusal ? error.failedCandidates : step.candidates
             }
         }
         learn(from: nil)
-        throw problems.last { $0.status != 501 } ?? problems.last ?? .unproven
+        try await checkFrame()
+        throw Problem(afterAllSteps: problems)
     }
 
     /// Looks for the variants, and where they are not there, for the stored instance.
@@ -157,7 +158,8 @@ struct Search {
 
     /// A frame that an archive has refused may not exist: that is asked before a large instance is fetched in vain.
     private func checkFrame() async throws(Problem) {
-        guard case .frame(let number, _)? = variants.first, !problems.isEmpty else { return }
+        guard let number = variants.first?.frameNumber, !problems.isEmpty, !problems.contains(where: { !$0.isRefusal })
+        else { return }
         let frames = try await gateway.facts(of: target, located, context).numberOfFrames
         guard number <= frames else { throw .noFrame(number, of: frames) }
     }
@@ -178,10 +180,14 @@ struct Search {
 
     // MARK: Learning
 
-    /// A 405 or 501 speaks for itself; a 404 may mean the instance, unless the same archive then gave what was wanted.
+    /// A 405 or 501 speaks for itself; a 404 may mean the instance, unless the same archive was then asked again and gave
+    /// it. What one path of bulk data leads to says nothing of another.
+    ///
+    /// - Parameter obtained: what an archive has given just now.
     private func learn(from obtained: Obtained?) {
         let refused = problems.flatMap { $0.refusedResources }
         let source = obtained?.description.backend
-        gateway.note(refused.filter { $0.status != 404 || $0.archive.backend == source }, context)
+        gateway.note(
+            refused.filter { $0.status != 404 || ($0.archive.backend == source && $0.ability != .bulkdata) }, context)
     }
 }

@@ -2,6 +2,7 @@
 import CachePolicy
 import DICOM
 import DiskCache
+import EventLoop
 import FHIR
 import HTTP
 import HTTPServer
@@ -66,7 +67,7 @@ extension Gateway {
         of member: CollectionMember, _ instance: StoredObject, to sink: PartSink, _ context: RequestContext
     ) async throws(Problem) {
         for entry in try await bulkData(in: instance) {
-            let tail = "bulkdata/\(entry.path)"
+            let tail = "\(ObjectClass.ownBulkData)/\(entry.path)"
             if entry.element.length != nil {
                 do throws(Problem) {
                     let value = try await derive(
@@ -136,7 +137,9 @@ extension Gateway {
     ) async throws(Problem) {
         guard let target = located.target, case .bulk(let tail) = request.resource else { throw .unproven }
         guard let first = located.choice.candidates.first else { throw Problem(located.choice.refusal) }
-        guard first.type == .wadoRS else {
+        let object = ObjectClass.bulk(tail: tail)
+        let known = abilities(of: first, at: context.exchange.loop.now)
+        guard first.type == .wadoRS, !object.isOwnBulkData, known.has(.bulkdata) != false else {
             return try await derivePixelValue(tail, of: target, located, request, context)
         }
         if !located.isListed { _ = try await facts(of: target, located, context) }

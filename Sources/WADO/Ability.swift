@@ -51,6 +51,18 @@ package struct Abilities: Sendable, Hashable {
     /// Nil: not known.
     package func has(_ ability: Ability) -> Bool? { known[ability]?.isAble }
 
+    /// Whether an archive is not to be asked for a resource.
+    ///
+    /// - Parameter unlessOnlyWay: what it once refused may have been one instance's fault (501 says "this SOP class"), so that
+    ///   where nothing else leads to the object it is asked again; what the operator says counts always.
+    package func lacks(_ ability: Ability, unlessOnlyWay: Bool) -> Bool {
+        switch known[ability] {
+        case nil: false
+        case .refused: !unlessOnlyWay
+        case .configured(let isAble), .proven(let isAble): !isAble
+        }
+    }
+
     /// How a lack is known, for a person.
     package func reason(_ ability: Ability) -> String {
         switch known[ability] {

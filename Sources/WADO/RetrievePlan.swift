@@ -94,31 +94,30 @@ package struct RetrievePlan: Sendable, Hashable {
         guard let object = variants.first else { return }
         var native: [EndpointChoice.Candidate] = []
         var translating: [EndpointChoice.Candidate] = []
-        for candidate in choice.candidates where BackendRequest.refusal(of: object, by: candidate.type) == nil {
+        let isThumbnail = if case .thumbnail = object { true } else { false }
+        let isDerivable = object.isDerivable
+        for candidate in choice.candidates
+        where BackendRequest.refusal(of: object, by: candidate.type) == nil && !object.isOwnBulkData {
             let known = abilities(candidate)
             if let refusal = lack(of: object, known, facts, target, request, candidate) {
                 passedOver.append(PassedOver(endpoint: candidate.endpoint.id, reason: refusal))
                 continue
             }
-            if candidate.type == .wadoURI {
-                translating.append(candidate)
-            } else if let ability = object.ability, known.has(ability) == false {
+            let isRefused = object.ability.map { known.lacks($0, unlessOnlyWay: !isDerivable && !isThumbnail) } ?? false
+            let hasPictures = !known.lacks(.rendered, unlessOnlyWay: true)
+            if isRefused, let ability = object.ability {
                 passedOver.append(
                     PassedOver(
                         endpoint: candidate.endpoint.id,
                         reason: "no \(object.word) of its own: \(known.reason(ability))"))
-            } else {
-                native.append(candidate)
             }
+            if candidate.type == .wadoRS, !isRefused { native.append(candidate) }
+            if candidate.type == .wadoURI || isThumbnail, hasPictures { translating.append(candidate) }
         }
-        let isDerivable = object.isDerivable
         if kept != nil, isDerivable, object.isSameFromInstance(kept, isNative: !native.isEmpty) {
             steps.append(.derive)
         }
         append(Step.ask, native, variants)
-        if case .thumbnail = object {
-            translating = choice.candidates.filter { $0.type == .wadoRS } + translating
-        }
         append(Step.translate, translating, variants)
         guard isDerivable, !steps.contains(.derive) else { return }
         if kept != nil {
@@ -134,7 +133,7 @@ package struct RetrievePlan: Sendable, Hashable {
         _ request: RetrieveRequest, _ candidate: EndpointChoice.Candidate
     ) -> String? {
         guard object.isPicture, let base = candidate.base else { return nil }
-        if candidate.type == .wadoURI || object.ability == .thumbnail, known.has(.rendered) == false {
+        if candidate.type == .wadoURI, known.lacks(.rendered, unlessOnlyWay: true) {
             return "no pictures: \(known.reason(.rendered))"
         }
         do {
@@ -231,12 +230,23 @@ extension ObjectClass {
         }
     }
 
-    /// The attribute that a bulk data path of ours names ("bulkdata/00081140/1/00420011").
+    /// Under this path lies what our own metadata names. It is always made from the stored instance: an archive may use the
+    /// same words and count items from another number.
+    package static let ownBulkData = "bulkdata/stored"
+
+    /// Whether this is bulk data under a path of our own making.
+    package var isOwnBulkData: Bool {
+        guard case .bulk(let tail) = self else { return false }
+        return tail.hasPrefix(Self.ownBulkData + "/")
+    }
+
+    /// The attribute that a bulk data path names ("bulkdata/stored/00081140/1/00420011"; what an archive calls
+    /// "bulkdata/00420011" is read likewise).
     package var elementPath: ElementPath? {
         guard case .bulk(let tail) = self else { return nil }
         let parts = tail.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.first == "bulkdata" else { return nil }
-        return ElementPath(parts.dropFirst())
+        return ElementPath(parts.dropFirst(isOwnBulkData ? 2 : 1))
     }
 
     /// Whether the stored instance gives what an archive would that answers by itself: not metadata, whose references lead

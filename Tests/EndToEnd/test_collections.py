@@ -132,7 +132,7 @@ def test_bulk_data(holdings, get, gateway, name):
         for part in parts(get(f"{path}/bulkdata", FRAMES_AS_STORED)):
             found.setdefault(location(part, gateway), []).append(part)
         expected = {
-            f"{each.path}/bulkdata/{where}": value
+            f"{each.path}/bulkdata/stored/{where}": value
             for each in members
             for where, value in truth.bulk_values(dataset(each)).items()
         }
@@ -140,7 +140,7 @@ def test_bulk_data(holdings, get, gateway, name):
         for where, values in expected.items():
             joined = b"".join(truth.padded(part.body) for part in found[where])
             assert joined == b"".join(truth.padded(value) for value in values), where
-            if not where.endswith("/bulkdata/7FE00010"):
+            if not where.endswith("/bulkdata/stored/7FE00010"):
                 assert [part.fields["content-type"] for part in found[where]] == ["application/octet-stream"]
 
 

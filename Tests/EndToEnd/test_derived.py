@@ -100,7 +100,7 @@ def test_bulk_data_uris_resolve(hospital, http):
             assert uri.startswith(f"{hospital.gateway.dicomweb}{image.path}/bulkdata/")
             answer = http.get(uri, headers={"Accept": "*/*"})
             assert answer.status_code == 200, (image, uri, answer.text)
-            tag = uri.rsplit("/bulkdata/")[1]
+            tag = uri.rsplit("/bulkdata/stored/")[1]
             if tag == "7FE00010":
                 assert len(parts(answer)) == (1 if not_encapsulated(image) else image.frames)
             elif "/" not in tag and image.transfer_syntax != "1.2.840.10008.1.2.2":
@@ -178,4 +178,4 @@ def test_metadata_as_xml(hospital, http):
         assert values["00080018"] == [image.instance]
         assert values["00280010"] == [str(parse(image.data).Rows)]
         (bulk,) = [node[0].get("uri") for node in document if node.get("tag") == "7FE00010"]
-        assert bulk == f"{hospital.gateway.dicomweb}{image.path}/bulkdata/7FE00010"
+        assert bulk == f"{hospital.gateway.dicomweb}{image.path}/bulkdata/stored/7FE00010"

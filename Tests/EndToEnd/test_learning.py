@@ -1,9 +1,14 @@
 """What an archive refuses is remembered: the second request does not try in vain."""
 
+import io
 import json
 
+import pydicom
 import pytest
 import requests
+
+from bed import images
+from bed.client import only_part
 
 ANY_FRAME = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=*'}
 
@@ -81,3 +86,35 @@ def test_a_frame_that_does_not_exist_costs_no_instance(lab):
     assert answer.status_code == 404 and "7" in answer.text
     assert lab.archive.count("/metadata") == 1
     assert not any(request.path.endswith(image.instance) for request in lab.archive.requests)
+
+
+def test_what_the_cache_gave_teaches_nothing(lab):
+    """An instance that is here and gone from the archive: its 404 is not the resource's."""
+    kept, other = lab.small("kept"), lab.small("other")
+    gateway = lab.gateway()
+    as_stored = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+    assert requests.get(gateway.dicomweb + kept.path, headers=as_stored).status_code == 200
+    del lab.archive.objects[kept.instance]
+    for image in (kept, other):
+        answer = requests.get(f"{gateway.dicomweb}{image.path}/metadata", headers={"Accept": "application/dicom+json"})
+        assert answer.status_code == 200, answer.text
+    assert lab.archive.count("/metadata") == 2, "the other instance's metadata is asked for"
+
+
+def test_a_frame_index_belongs_to_the_instance_it_was_made_from(lab):
+    """The stored instance is lost and comes again with a longer head: its frames lie elsewhere."""
+    image = lab.small("image", front="uri")
+    gateway = lab.gateway()
+    url = f"{gateway.dicomweb}{image.path}/frames/1"
+    first = requests.get(url, headers=ANY_FRAME)
+    assert first.status_code == 200
+    file = pydicom.dcmread(io.BytesIO(image.data))
+    file.ImageComments = "corrected: " + "x" * 100
+    lab.archive.put(image.instance, images.written(file))
+    gateway.stop()
+    (stored,) = [each for each in gateway.stored_files() if each.name == "instance,stored"]
+    stored.unlink()
+    gateway.start()
+    again = requests.get(f"{gateway.dicomweb}{image.path}/frames/1", headers=ANY_FRAME)
+    assert again.status_code == 200
+    assert only_part(again).body == only_part(first).body == file.PixelData

@@ -77,6 +77,8 @@ import WADO
             ("/bulkdata/00081140/1/00420011", [.rs], ["ask rs", "fetch rs"]),
             // Only the archive knows what its own path means.
             ("/bulk/1", [.rs], ["ask rs"]),
+            // Our own path is read in our own way, whatever an archive may mean by it.
+            ("/bulkdata/stored/00081140/1/00420011", [.rs], ["fetch rs"]),
             ("/rendered", [.rs], ["ask rs"]),
             ("/rendered", [.uri], ["translate uri"]),
             ("/rendered", [.uri, .rs], ["ask rs", "translate uri"]),
@@ -146,6 +148,21 @@ import WADO
         #expect(words(frames) == ["fetch rs"])
         #expect(frames.passedOver.first?.endpoint == "rs")
         #expect(try words(plan("/thumbnail", at: [.rs], abilities: ["rs": lacks])) == ["translate rs"])
+    }
+
+    /// One instance's 501 is no word on all: where nothing else leads to a picture, the archive is asked again.
+    @Test func aRefusedResourceIsAskedForWhereNothingElseLeadsThere() throws {
+        let refused = Abilities(known: [.rendered: .refused(status: 501), .bulkdata: .refused(status: 405)])
+        #expect(try words(plan("/rendered", at: [.rs], abilities: ["rs": refused])) == ["ask rs"])
+        #expect(try words(plan("/rendered", at: [.uri], abilities: ["uri": refused])) == ["translate uri"])
+        #expect(try words(plan("/bulk/1", at: [.rs], abilities: ["rs": refused])) == ["ask rs"])
+        let said = Abilities(known: [.rendered: .configured(false)])
+        #expect(try plan("/rendered", at: [.rs], abilities: ["rs": said]).steps.isEmpty)
+    }
+
+    @Test func anArchiveWithThumbnailsAndWithoutPicturesIsAskedForThumbnailsOnly() throws {
+        let odd = Abilities(known: [.rendered: .configured(false), .thumbnail: .configured(true)])
+        #expect(try words(plan("/thumbnail", at: [.rs], abilities: ["rs": odd])) == ["ask rs"])
     }
 
     @Test func aParameterThatTheArchiveIgnoresLeadsElsewhere() throws {

@@ -154,7 +154,7 @@ def _bulk_data(level):
     def check(place, answer):
         found = defaultdict(list)
         for part in parts(answer):
-            found[re.sub("/bulk(data)?/", " ", _location(place, part)).upper()].append(part.body)
+            found[re.sub("/bulk(data/stored|data)?/", " ", _location(place, part)).upper()].append(part.body)
         expected = {
             f"{each.path} {attribute}".upper(): values
             for each in place.at(level)[1]
