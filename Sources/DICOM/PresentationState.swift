@@ -3,12 +3,14 @@
 /// The images that a softcopy presentation state names (PS3.3 §C.11.11).
 package struct PresentationState: Hashable, Sendable {
     package struct Reference: Hashable, Sendable {
+        /// As much of a list of frame numbers as it takes to tell whether it stands for the whole image.
+        package enum Frames: Hashable, Sendable { case all, one(Int), several }
+
         package var series: UID
         package var instance: UID
-        /// Empty: all of them.
-        package var frames: [Int]
+        package var frames: Frames
 
-        package init(series: UID, instance: UID, frames: [Int] = []) {
+        package init(series: UID, instance: UID, frames: Frames = .all) {
             self.series = series
             self.instance = instance
             self.frames = frames
@@ -73,7 +75,7 @@ package struct PresentationState: Hashable, Sendable {
     private struct SeriesItem {
         struct Image {
             var instance: UID?
-            var frames: [Int] = []
+            var frames = Reference.Frames.all
         }
 
         var series: UID?
@@ -96,10 +98,28 @@ package struct PresentationState: Hashable, Sendable {
                 images[images.count - 1].instance = UID(elementValue: try reader.value(of: element, limit: 256))
             case (PresentationState.pathOfImages, PresentationState.referencedFrames) where !images.isEmpty:
                 let text = try reader.value(of: element, limit: PresentationState.frameListLimit)
-                images[images.count - 1].frames = String(decoding: text, as: UTF8.self)
-                    .split(separator: "\\").map { $0.filter { $0 != " " && $0 != "\0" } }.compactMap { Int($0) }
+                images[images.count - 1].frames = try Self.frames(in: text, at: element)
             default: break
             }
+        }
+
+        /// An empty value names none, and so all.
+        private static func frames(
+            in text: [UInt8], at element: DataSetReader.Element
+        ) throws(DICOMError) -> Reference.Frames {
+            let padding: Set<UInt8> = [UInt8(ascii: " "), 0]
+            if text.allSatisfy(padding.contains) { return .all }
+            var frames = Reference.Frames.all
+            for value in text.split(separator: UInt8(ascii: "\\"), omittingEmptySubsequences: false) {
+                let digits = String(decoding: value.filter { !padding.contains($0) }, as: UTF8.self)
+                guard let number = Int(digits), number > 0 else {
+                    throw DICOMError(
+                        kind: .malformed, offset: Int(clamping: element.valueOffset),
+                        detail: "a Referenced Frame Number is no frame number")
+                }
+                frames = frames == .all ? .one(number) : .several
+            }
+            return frames
         }
     }
 }

@@ -55,7 +55,7 @@ extension Gateway {
             try await relayPresentation(references, of: target, located, request, context)
             return true
         }
-        let images = try Self.images(of: references, under: target)
+        let images = try await images(of: references, under: target, located, context)
         guard images.count == 1 || request.representation.envelope != .single else { throw Self.needsMultipart }
         try await deliver(images, under: target, located, request, context)
         return true
@@ -94,22 +94,33 @@ extension Gateway {
     }
 
     /// - Throws: ``Problem`` 501 where a picture of single frames, or none at all, would have to be asked for.
-    private static func images(
-        of references: [PresentationState.Reference], under state: InstanceTarget
-    ) throws(Problem) -> [InstanceTarget] {
+    private func images(
+        of references: [PresentationState.Reference], under state: InstanceTarget, _ located: Located,
+        _ context: RequestContext
+    ) async throws(Problem) -> [InstanceTarget] {
         guard !references.isEmpty else {
             throw Problem(
                 status: 501,
                 "This presentation state names no images one by one, and no other can be shown by its archive's protocol."
             )
         }
-        guard references.allSatisfy({ $0.frames.isEmpty || $0.frames == [1] }) else {
-            throw Problem(
-                status: 501,
-                "This presentation state applies to single frames, which its archive's protocol cannot name beside it.")
+        // One look at all of them before the first image is asked after.
+        guard references.allSatisfy({ [.all, .one(1)].contains($0.frames) }) else { throw Self.singleFrames }
+        var images: [InstanceTarget] = []
+        for reference in references {
+            let image = InstanceTarget(study: state.study, series: reference.series, instance: reference.instance)
+            if reference.frames != .all {
+                let count = try await facts(of: image, at(image, located), context).numberOfFrames
+                guard count == 1 else { throw Self.singleFrames }
+            }
+            images.append(image)
         }
-        return references.map { InstanceTarget(study: state.study, series: $0.series, instance: $0.instance) }
+        return images
     }
+
+    private static let singleFrames = Problem(
+        status: 501,
+        "This presentation state applies to single frames, which its archive's protocol cannot name beside it.")
 
     // MARK: From WADO-RS
 

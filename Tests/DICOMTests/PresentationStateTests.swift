@@ -48,7 +48,7 @@ import Testing
         #expect(
             try references(bytes) == [
                 Reference(series: UID(literal: "1.1"), instance: UID(literal: "1.1.3")),
-                Reference(series: UID(literal: "1.1"), instance: UID(literal: "1.1.1"), frames: [2, 10]),
+                Reference(series: UID(literal: "1.1"), instance: UID(literal: "1.1.1"), frames: .several),
                 Reference(series: UID(literal: "1.2"), instance: UID(literal: "1.2.1")),
             ])
     }
@@ -58,6 +58,21 @@ import Testing
         inner.set(Tag(0x0008, 0x1115), items: [series("9", [image("9.9")])])
         #expect(try references(file([series("1.1", [inner])])).map(\.instance.string) == ["1.1.1"])
         #expect(try references(Part10Writer().file(Fixtures.image())).isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            (nil, .all), ("", .all), ("  ", .all), ("1", .one(1)), (" 7 ", .one(7)), ("1\\1", .several),
+            ("2\\ 10 ", .several),
+        ] as [(String?, Reference.Frames)])
+    func tellsWholeImagesFromFrames(list: String?, expected: PresentationState.Reference.Frames) throws {
+        #expect(try references(file([series("1.1", [image("1.1.1", frames: list)])])).map(\.frames) == [expected])
+    }
+
+    @Test(arguments: ["x", "0", "-1", "1\\", "\\2", "1.5", "99999999999999999999"])
+    func whatIsNoFrameNumberIsMalformed(list: String) throws {
+        let bytes = try file([series("1.1", [image("1.1.1", frames: list)])])
+        #expect { try references(bytes) } throws: { ($0 as? DICOMError)?.kind == .malformed }
     }
 
     @Test func whatIsNoUIDIsNoReference() throws {

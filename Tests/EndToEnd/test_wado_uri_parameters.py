@@ -447,6 +447,9 @@ def bed(tmp_path_factory):
         of = [images[front][2], images[front][0]]
         images[front, "two"] = lab.presentation_state("two", of, study=front, front=front)
         images[front, "one"] = lab.presentation_state("one", of[:1], study=front, front=front)
+        cine = lab.small("cine", frames=2, **shape)
+        for name, image in [("frame of one", images[front][0]), ("frame of two", cine)]:
+            images[front, name] = lab.presentation_state(name, [image], study=front, front=front, frame=1)
         images[front, "none"] = lab.presentation_state("none", [], study=front, front=front)
     with lab:
         yield lab, lab.gateway(backend={"abilities": {"presentation": True, "viewport": True}}), images
@@ -505,6 +508,13 @@ class TestPresentationState:
             answer = show(bed[2][front, "two"], accept="image/jpeg")
             assert answer.status_code == 406, answer.text
             assert "multipart/related" in answer.text
+
+    def test_the_first_frame_is_the_image_where_it_is_the_only_one(self, bed, show):
+        lab, _, images = bed
+        assert show(images["uri", "frame of two"]).status_code == 501
+        assert not lab.archive.asked_for_pictures
+        assert show(images["uri", "frame of one"]).status_code == 200
+        assert lab.archive.asked_for_pictures == [self.under(images["uri", "frame of one"], images["uri"][0])]
 
     def test_of_no_image_is_refused(self, bed, show):
         assert show(bed[2]["uri", "none"]).status_code == 501

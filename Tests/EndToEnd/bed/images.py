@@ -173,13 +173,15 @@ def small(study, series, instance, patient="SYNTHETIC-SMALL", pixels=64, rows=No
 GrayscaleSoftcopyPresentationState = "1.2.840.10008.5.1.4.1.1.11.1"
 
 
-def presentation_state(study, series, instance, images, patient="SYNTHETIC-SMALL"):
-    """A presentation state of these images [(series, instance)], as far as a gateway reads one."""
+def presentation_state(study, series, instance, images, patient="SYNTHETIC-SMALL", frame=None):
+    """A presentation state of these images [(series, instance)], or of a frame of each, as far as a gateway reads one."""
     file = data_set(study, series, instance, GrayscaleSoftcopyPresentationState, "PR", patient)
     file.ReferencedSeriesSequence = []
     for of_series, of_instance in images:
         item, image = Dataset(), Dataset()
         image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = CTImageStorage, of_instance
+        if frame:
+            image.ReferencedFrameNumber = frame
         item.SeriesInstanceUID, item.ReferencedImageSequence = of_series, [image]
         file.ReferencedSeriesSequence.append(item)
     return read(written(file), "presentation-state")

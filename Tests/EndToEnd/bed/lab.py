@@ -52,11 +52,11 @@ class Lab:
         ids = self._register(name, study, front)
         return self._put(ids, SmallObject(images.small(*ids, **shape).data))
 
-    def presentation_state(self, name, of, study="study", front="rs"):
+    def presentation_state(self, name, of, study="study", front="rs", frame=None):
         """A presentation state of such images, in a series of its own."""
         sop_class = images.GrayscaleSoftcopyPresentationState
         ids = self._register(name, study, front, "PR", sop_class)
-        state = images.presentation_state(*ids, [(each.series, each.instance) for each in of])
+        state = images.presentation_state(*ids, [(each.series, each.instance) for each in of], frame=frame)
         return self._put(ids, SmallObject(state.data))
 
     def large(self, name, megabytes, study="study", front="rs"):
