@@ -161,8 +161,8 @@ extension Gateway {
         do { try lister.finish() } catch { throw Problem(error, from: backend.name) }
     }
 
-    /// How many instances are under way at once: no more than the archive has connections, so that a request does not wait
-    /// in its own way.
+    /// How many instances are under way at once: no more than any of the archives has connections, so that a request does
+    /// not wait in its own way.
     func instancesAtOnce(from located: Located) -> Int {
         let limits = located.choice.candidates.compactMap {
             $0.base.flatMap { upstream.backend(for: $0)?.maxConnections }
@@ -175,7 +175,11 @@ extension Gateway {
         of members: [CollectionMember], obtain: @escaping @Sendable (CollectionMember) async throws(Problem) -> Value,
         deliver: (Value) async throws(Problem) -> Void
     ) async throws(Problem) {
-        let ahead = members.first.map { instancesAtOnce(from: $0.located) } ?? 1
+        var ahead = CollectionPlan.instancesAtOnce
+        var series: Set<UID> = []
+        for member in members where series.insert(member.target.series).inserted {
+            ahead = min(ahead, instancesAtOnce(from: member.located))
+        }
         try await inOrder(members, ahead: ahead, obtain: obtain, deliver: deliver)
     }
 }

@@ -33,6 +33,7 @@ extension Explainer {
             target: target, meaning: request.sentence, forms: request.representation.sentence, steps: [], passedOver: []
         )
         do throws(Problem) {
+            try Gateway.checkAnonymity(of: request)
             try Gateway.checkStatus(of: resolution.record)
             if let instance = request.instance, let series = request.series, let objects = request.objects,
                 let variants = objects.first

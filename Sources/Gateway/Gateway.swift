@@ -105,10 +105,13 @@ package final class Gateway: RequestHandler {
         context.entry.series = request.series
         context.entry.instance = request.instance
         context.warnings = request.warnings
-        if request.wantsAnonymized {
-            throw Problem(status: 501, "This gateway does not anonymize, and never ignores that it was asked to.")
-        }
+        try Self.checkAnonymity(of: request)
         return request
+    }
+
+    static func checkAnonymity(of request: RetrieveRequest) throws(Problem) {
+        guard request.wantsAnonymized else { return }
+        throw Problem(status: 501, "This gateway does not anonymize, and never ignores that it was asked to.")
     }
 
     private func serve(_ request: RetrieveRequest, _ context: RequestContext) async {

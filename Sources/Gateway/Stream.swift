@@ -31,7 +31,7 @@ extension Gateway {
     }
 
     /// Asks a source as a whole where the plan says so, and goes to its instances where that is refused: there are archives
-    /// without such a resource. Nothing of the source was sent then.
+    /// without such a resource, and some that fail over one. Nothing of the source was sent then.
     func open<Whole>(
         _ source: CollectionPlan.Source, of located: Located, _ request: RetrieveRequest, _ context: RequestContext,
         asking: ([EndpointChoice.Candidate], UID?) async throws(Problem) -> Whole
@@ -43,15 +43,15 @@ extension Gateway {
         do throws(Problem) {
             return .whole(try await asking(candidates, series))
         } catch {
-            guard [404, 406, 501].contains(error.status) else { throw error }
+            guard [404, 406].contains(error.status) || error.isRefusal else { throw error }
             refusal = error
         }
         do throws(Problem) {
             let plan = try await plan(located, series: series, .byInstances, context)
             return .members(plan.sources.flatMap { $0.members(of: located, request) ?? [] })
         } catch {
-            // Where nothing can be listed either, the archive's own word tells more.
-            throw refusal
+            // Where there is no list either, the archive's own word tells more; a fault hides what there is.
+            throw error.status >= 502 ? error : refusal
         }
     }
 
@@ -123,16 +123,19 @@ extension Gateway {
     // MARK: Whole answers of archives
 
     /// Asks for a collection: the first of the archives that answers.
+    ///
+    /// - Parameter ability: what an archive lacks that knows no such request.
     func collection(
         _ path: String, query: String? = nil, accept: String, from candidates: [EndpointChoice.Candidate],
-        asking noun: String, _ context: RequestContext
+        asking noun: String, as ability: Ability? = nil, _ context: RequestContext
     ) async throws(Problem) -> (UpstreamResponse, Backend, base: HTTPURL) {
         var problems: [Problem] = []
         for candidate in candidates {
             guard let base = candidate.base else { continue }
             do throws(Problem) {
                 let (response, backend) = try await collection(
-                    base.appending(path: path, query: query), accept: accept, asking: noun, base: base, context)
+                    base.appending(path: path, query: query), accept: accept, asking: noun, as: ability, base: base,
+                    context)
                 return (response, backend, base)
             } catch {
                 problems.append(error)
@@ -143,7 +146,8 @@ extension Gateway {
     }
 
     private func collection(
-        _ url: HTTPURL, accept: String, asking noun: String, base: HTTPURL, _ context: RequestContext
+        _ url: HTTPURL, accept: String, asking noun: String, as ability: Ability?, base: HTTPURL,
+        _ context: RequestContext
     ) async throws(Problem) -> (UpstreamResponse, Backend) {
         let backend = try permitted(base)
         context.entry.backend = backend.name
@@ -151,10 +155,16 @@ extension Gateway {
             BackendRequest(url: url, accept: accept, answer: .payload), on: context.exchange.loop,
             clientAuthorization: context.exchange.request.fields["authorization"])
         context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt
-        guard response.head.status == 200 || response.head.status == 206 else {
-            throw Problem(backendStatus: response.head.status, backend: backend.name, asking: noun)
+        let status = response.head.status
+        guard status == 200 || status == 206 else {
+            // A 404 may mean what was asked for.
+            if let ability, [405, 501].contains(status) {
+                let archive = AbilityBook.Archive(backend: backend.name, type: .wadoRS)
+                note([RefusedResource(ability: ability, archive: archive, status: status)], context)
+            }
+            throw Problem(backendStatus: status, backend: backend.name, asking: noun)
         }
-        if response.head.status == 206 {
+        if status == 206 {
             context.warnings.append("299 wadogate: backend \(backend.name) has sent only a part of the \(noun)")
         }
         return (response, backend)

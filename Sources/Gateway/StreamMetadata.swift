@@ -2,6 +2,7 @@
 import CachePolicy
 import DICOM
 import DiskCache
+import EventLoop
 import FHIR
 import HTTP
 import HTTPServer
@@ -28,9 +29,13 @@ extension Gateway {
         _ context: RequestContext
     ) async throws(Problem) -> Opened<Documents> {
         try await open(source, of: located, request, context) { candidates, series throws(Problem) in
+            let able = candidates.filter { abilities(of: $0, at: context.exchange.loop.now).has(.metadata) != false }
+            guard !able.isEmpty else {
+                throw Problem(status: 501, "The archive of what was asked for is known to offer no metadata.")
+            }
             let path = "/studies/\(located.study)" + (series.map { "/series/\($0)" } ?? "") + "/metadata"
             let (response, backend, root) = try await collection(
-                path, accept: accept, from: candidates, asking: "metadata", context)
+                path, accept: accept, from: able, asking: "metadata", as: .metadata, context)
             return (response, backend, root, series)
         }
     }

@@ -10,6 +10,7 @@ import requests
 
 from bed import fhir
 from bed.client import AS_STORED, FRAMES_AS_STORED, parts, transfer
+from bed.gateway import backend
 from bed.processes import wait_until
 from bed.scripted import Gate
 
@@ -81,6 +82,21 @@ def test_one_connection_is_enough(lab):
     assert most == 1
 
 
+def test_the_archive_of_the_fewest_connections_says_how_many_are_obtained_ahead(lab):
+    images = [lab.small(f"{front} {number}", front=front) for front in ("rs", "uri") for number in range(2)]
+    gates = held(lab, images)
+    wide, narrow = backend("wide", lab.archive.wado_rs), backend("narrow", lab.archive.wado_uri, max_connections=1)
+    gateway = lab.gateway(backends=[wide, narrow])
+    path = f"{gateway.dicomweb}/studies/{images[0].study}/pixeldata"
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(requests.get, path, headers={"Accept": FRAMES_AS_STORED}, timeout=60)
+        for number, gate in enumerate(gates):
+            gate.wait_reached()
+            assert len(lab.archive.requests) == number + 1
+            gate.open()
+        assert len(parts(answer.result())) == len(images)
+
+
 @pytest.mark.parametrize("resource", ["", "/bulkdata", "/pixeldata"])
 def test_the_first_failure_ends_the_answer(lab, resource):
     images = series_of(lab, 6)
@@ -120,7 +136,7 @@ def test_nothing_more_is_asked_for_a_client_that_has_left(lab):
     assert len(set(asked(lab))) <= 1 + AHEAD + 1
 
 
-@pytest.mark.parametrize("status", [404, 405, 406, 501])
+@pytest.mark.parametrize("status", [404, 405, 406, 500, 501])
 def test_a_refused_series_is_answered_from_its_instances(lab, status):
     images = series_of(lab, 5, front="rs")
     lab.archive.fault = lambda request, conversation, _: (
@@ -142,6 +158,30 @@ def test_a_series_that_fails_is_not_asked_for_in_pieces(lab):
     answer = requests.get(lab.gateway().dicomweb + path_of(images), headers={"Accept": AS_STORED}, timeout=30)
     assert answer.status_code == 503
     assert lab.archive.count("/instances/") == 0
+
+
+def test_a_list_that_fails_is_told_of_and_not_the_refusal_before_it(lab):
+    images = series_of(lab, 3, front="rs")
+    lab.archive.fault = lambda request, conversation, _: (
+        conversation.respond(503 if request.path.endswith("/instances") else 404) or True
+    )
+    unlisted(lab, front="rs")
+    gateway = lab.gateway()
+    answer = requests.get(gateway.dicomweb + path_of(images), headers={"Accept": AS_STORED}, timeout=30)
+    assert answer.status_code == 503, answer.text
+
+
+@pytest.mark.parametrize("status", [405, 501, None])
+def test_metadata_that_an_archive_is_known_to_lack_is_not_asked_for(lab, status):
+    images = series_of(lab, 3, front="rs")
+    lab.archive.fault = lambda request, conversation, _: (
+        conversation.respond(status or 404) or True if request.path.endswith("/metadata") else False
+    )
+    gateway = lab.gateway(backend={} if status else {"abilities": {"metadata": False}})
+    for path in (path_of(images), f"/studies/{images[0].study}"):
+        answer = requests.get(f"{gateway.dicomweb}{path}/metadata", timeout=30)
+        assert [each["00080018"]["Value"][0] for each in answer.json()] == [each.instance for each in images]
+    assert lab.archive.count("/metadata") == (1 if status else 0)
 
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(100) + b"\xff\xd9"

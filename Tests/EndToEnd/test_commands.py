@@ -103,6 +103,14 @@ class TestExplain:
         found = self.explain(hospital, f"/dicom-web{image.path}/rendered?quality=1000")
         assert found.returncode != 0 and "quality" in found.stderr and "400" in found.stderr
 
+    def test_a_request_to_anonymize(self, hospital):
+        image = hospital.rs.whole_studies[-1]
+        query = f"studyUID={image.study}&seriesUID={image.series}&objectUID={image.instance}"
+        target = f"/wado?requestType=WADO&{query}&contentType=application/dicom&anonymize=yes"
+        found = self.explain(hospital, target)
+        assert "501" in found.stdout and "anonymize" in found.stdout, found
+        assert _steps(found.stdout) == []
+
     def test_why_not_the_others(self, lab):
         lab.small("image")
         study = next(each for each in lab.resources() if each["resourceType"] == "ImagingStudy")
