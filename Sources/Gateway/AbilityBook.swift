@@ -80,9 +80,9 @@ extension Abilities.Knowledge {
     var lifetime: Duration {
         switch self {
         case .configured: .zero
-        case .refused: .seconds(600)
+        // A false no can come of one odd image.
+        case .refused, .proven(false): .seconds(600)
         case .proven(true): .seconds(86400)
-        case .proven(false): .seconds(3600)
         }
     }
 }

@@ -26,7 +26,7 @@ import WADO
 
     @Test(
         arguments: [
-            (.proven(true), 24 * 3600), (.proven(false), 3600), (.refused(status: 404), 600),
+            (.proven(true), 24 * 3600), (.proven(false), 600), (.refused(status: 404), 600),
         ] as [(Abilities.Knowledge, Int)])
     func nothingCountsForEver(knowledge: Abilities.Knowledge, seconds: Int) {
         book.note(.window, knowledge, of: rs, at: now)
