@@ -168,7 +168,8 @@ extension Gateway {
                 by: Probe(
                     of: .init(backend: backend.name, type: candidate.type), base: base, with: image, frame: nil,
                     type: type, rendering: request.rendering, facts: await cachedFacts(of: image), on: loop,
-                    clientAuthorization: context.exchange.request.fields["authorization"]))
+                    clientAuthorization: backend.credentials == .client
+                        ? context.exchange.request.fields["authorization"] : nil))
         }
         try proof.require(query.needs, of: candidate.type)
         return query.items

@@ -15,7 +15,7 @@ struct Probe: Sendable {
     let target: InstanceTarget
     let subject: ProbePlan.Subject
     let loop: EventLoop
-    /// The archive may give a client another answer than it gives the next.
+    /// Of archives that get it; they may give a client another answer than they give the next.
     let clientAuthorization: String?
 
     /// - Parameters:
@@ -79,8 +79,10 @@ extension Gateway {
             if !mine.isEmpty {
                 // Others may have found out some of them just before they were claimed.
                 let failures = await ask(unknown(of: mine, probe), probe)
+                // Of a client that has left nothing was found out: the next one tries itself.
+                let isCut = Task.isCancelled
                 for ability in mine {
-                    probeFlights.land(ability, of: probe.archive, failures[ability])
+                    probeFlights.land(ability, of: probe.archive, isCut ? nil : failures[ability])
                     problems[ability] = failures[ability]?.problem
                 }
                 open.removeAll(where: mine.contains)
