@@ -188,6 +188,13 @@ final class Filler: @unchecked Sendable {
     func fill(
         part fields: HTTPFields, of parts: PartSource, as answer: BackendRequest.Answer, backend: String
     ) async throws(Problem) {
+        // Pixels carry no UIDs, so that what they say of themselves counts where they say anything.
+        if answer != .dataSet, let location = fields["content-location"],
+            ContentLocation.contradicts(location, target, frame: object.frameNumber)
+        {
+            throw .badBody(
+                from: backend, "the \(object.noun) of another instance than the one asked for", detail: location)
+        }
         let expected = parts.announcedLength(of: fields)
         var inspector = BodyInspector(object: object, target: target, answer: answer, fields: fields, backend: backend)
         var held: [UInt8] = []

@@ -32,6 +32,16 @@ package enum ContentLocation {
         return named.allSatisfy { name, uid in name.map { $0 == uid.string } ?? true }
     }
 
+    /// Whether the location names another study, series or instance than this one, or another frame than the one that was
+    /// asked for.
+    package static func contradicts(_ location: String, _ target: InstanceTarget, frame: Int?) -> Bool {
+        guard let url = HTTPURL(location) ?? HTTPURL("http://archive/")?.resolving(location) else { return false }
+        if BulkReference.namesOther(url, than: target) { return true }
+        let segments = url.path.split(separator: "/").map { PercentCoding.decode($0) ?? "" }
+        guard let frame, let named = value(after: "frames", in: segments[...]) else { return false }
+        return named != "\(frame)"
+    }
+
     private static func value(after word: String, in segments: ArraySlice<String>) -> String? {
         guard let index = segments.lastIndex(of: word), index + 1 < segments.endIndex else { return nil }
         return segments[index + 1]

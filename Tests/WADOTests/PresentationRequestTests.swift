@@ -71,4 +71,16 @@ import WADO
     func namesOneInstance(location: String, expected: Bool) {
         #expect(ContentLocation.shows(location, image) == expected)
     }
+
+    @Test(arguments: [
+        ("http://a/dicom-web/studies/1.2/series/1.3/instances/1.4/frames/2", false),
+        ("/studies/1.2/series/1.3/instances/1.4/frames/2", false), ("", false), ("picture.jpg", false),
+        ("http://a/dicom-web/studies/1.2/series/1.3/instances/1.4/frames/3", true),
+        ("http://a/dicom-web/studies/9.9/series/1.3/instances/1.4/frames/2", true),
+        ("/instances/1.5", true), ("http://a/wado?requestType=WADO&objectUID=1.5", true),
+    ])
+    func aLocationMayContradictTheFrameThatWasAskedFor(location: String, expected: Bool) {
+        let target = InstanceTarget(study: UID("1.2")!, series: UID("1.3")!, instance: UID("1.4")!)
+        #expect(ContentLocation.contradicts(location, target, frame: 2) == expected)
+    }
 }
