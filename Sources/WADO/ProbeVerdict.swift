@@ -24,6 +24,9 @@ extension ProbePlan {
         for answer in given {
             switch picture(of: answer, asked: ability == .quality ? Self.lossyType : subject.type) {
             case .success(let picture): pictures.append(picture)
+            // A type that the archive may not have says nothing of qualities.
+            case .failure where ability == .quality && subject.type != Self.lossyType:
+                return .undecided("it has no \(Self.lossyType)")
             case .failure(let refusal): return refusal.verdict
             }
         }
@@ -36,7 +39,12 @@ extension ProbePlan {
             let verdict = difference(plain, pictures[0], pictures[1])
             guard case .lacking = verdict, image.isColour else { return verdict }
             return .undecided("colours have no window")
-        case (.sigmoid, 2), (.quality, 2), (.iccProfile, 2): return difference(plain, pictures[0], pictures[1])
+        case (.sigmoid, 2):
+            let verdict = difference(plain, pictures[0], pictures[1])
+            // The client's own window may lie beside all values of the image.
+            guard verdict == .lacking(Self.ignores) else { return verdict }
+            return .undecided("both functions show the same in this window")
+        case (.quality, 2), (.iccProfile, 2): return difference(plain, pictures[0], pictures[1])
         case (.annotation, 1): return difference(plain, plain, pictures[0])
         default: return .undecided("it is never tried out")
         }
