@@ -36,6 +36,27 @@ extension CollectionPlan.Source {
     }
 }
 
+extension StudyRecord {
+    /// How many more instances the record counts in the series of these sources than it lists.
+    fileprivate func missing(in sources: [CollectionPlan.Source]) -> Int {
+        sources.reduce(0) { sum, source in
+            guard case .instances(let instances, let uid, _) = source,
+                let counted = series.first(where: { $0.uid == uid })?.numberOfInstances, counted > instances.count
+            else { return sum }
+            // The number is from outside.
+            return sum + min(counted - instances.count, 1_000_000)
+        }
+    }
+
+    fileprivate mutating func extend(with listing: [Series]) {
+        for listed in listing {
+            guard let place = series.firstIndex(where: { $0.uid == listed.uid }) else { continue }
+            let known = Set(series[place].instances.map(\.uid))
+            series[place].instances += listed.instances.filter { !known.contains($0.uid) }
+        }
+    }
+}
+
 extension Gateway {
     /// The sources of a collection: all of them permitted, and all instances listed, before the first is asked.
     ///
@@ -45,6 +66,17 @@ extension Gateway {
     ) async throws(Problem) -> CollectionPlan {
         var record = located.resolution.record
         var plan = try outline(of: record, located, series: series, way)
+        let short = plan.sources.filter { record.missing(in: [$0]) > 0 }
+        try await inOrder(short, ahead: CollectionPlan.instancesAtOnce) { source throws(Problem) in
+            guard case .instances(_, let series, let choice) = source else { return [StudyRecord.Series]() }
+            // Who cannot tell more leaves it at what the record lists.
+            do throws(Problem) { return try await self.listing(of: located.study, series, by: choice, context) } catch {
+                return []
+            }
+        } deliver: { listed in
+            record.extend(with: listed)
+        }
+        if !short.isEmpty { plan = try outline(of: record, located, series: series, way) }
         // The series first, and then the instances of each.
         for _ in 0..<2 where !plan.gaps.isEmpty {
             try await inOrder(plan.gaps, ahead: CollectionPlan.instancesAtOnce) { gap throws(Problem) in
@@ -59,6 +91,14 @@ extension Gateway {
                 record = record.completed(with: listed)
             }
             plan = try outline(of: record, located, series: series, way)
+        }
+        let missing = record.missing(in: plan.sources)
+        if missing > 0 {
+            let listed = plan.sources.reduce(0) { sum, source in
+                if case .instances(let instances, _, _) = source { sum + instances.count } else { sum }
+            }
+            context.warnings.append(
+                "299 wadogate: the record counts more instances than are listed: \(listed) of \(listed + missing)")
         }
         return plan
     }

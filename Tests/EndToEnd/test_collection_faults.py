@@ -292,6 +292,23 @@ def test_lists_are_read_page_by_page(lab, pages):
     assert [part.body for part in parts(answer)] == [each.data for each in images]
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_record_that_counts_more_than_it_lists_is_completed_or_warned_of(lab, is_listed):
+    images = series_of(lab, 4)
+    resources = [*lab.resources(), fhir.endpoint("qido", "dicom-qido-rs", lab.archive.wado_rs)]
+    for resource in resources:
+        for series in resource.get("series", []):
+            del series["instance"][2:]
+            series["endpoint"] = [{"reference": f"Endpoint/{each}"} for each in ("uri", "qido")]
+    lab.resources = lambda: resources
+    search(lab, lambda offset, limit: results(images) if is_listed else (500, b""))
+    answer = requests.get(lab.gateway().dicomweb + path_of(images), headers={"Accept": AS_STORED}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    expected = images if is_listed else images[:2]
+    assert [part.body for part in parts(answer)] == [each.data for each in expected]
+    assert ("2 of 4" in answer.headers.get("Warning", "")) != is_listed
+
+
 FALSE_LISTS = {
     "nothing": (lambda images: (204, b""), 404),
     "of another study": (lambda images: results(images, study="1.2.3"), 502),
