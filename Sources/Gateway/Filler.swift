@@ -365,6 +365,4 @@ extension ObjectClass {
     }
 
     var isBulk: Bool { if case .bulk = self { true } else { false } }
-
-    var isMetadata: Bool { if case .metadata = self { true } else { false } }
 }
