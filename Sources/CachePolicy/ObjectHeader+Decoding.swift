@@ -78,9 +78,11 @@ private struct HeaderFields {
     }
 
     func key() throws(HeaderError) -> ObjectKey {
-        ObjectKey(
-            tenant: try text(.tenant), study: try uid(.study), series: try uid(.series), instance: try uid(.instance),
-            object: try objectClass())
+        let key = ObjectKey(
+            tenant: try text(.tenant), study: try uid(.study), series: try uid(.series),
+            instance: try optional(.instance, uid), object: try objectClass())
+        guard key.object.belongs(toSeries: key.instance == nil) else { throw malformed(.instance) }
+        return key
     }
 
     private func objectClass() throws(HeaderError) -> ObjectClass {
@@ -88,6 +90,7 @@ private struct HeaderFields {
         case "instance": return .instance(syntax: try text(.syntax))
         case "frame": return .frame(try integer(.frame), syntax: try text(.syntax))
         case "frame-index": return .frameIndex
+        case "members": return .members
         case "bulk": return .bulk(tail: try text(.tail))
         case "metadata":
             guard let format = ObjectClass.Format(rawValue: try text(.format)) else { throw malformed(.format) }
@@ -108,7 +111,11 @@ private struct HeaderFields {
         return ObjectDescription(
             mediaType: try text(.mediaType), transferSyntax: try optional(.transferSyntax, text),
             placeholders: placeholders, backend: try text(.backend), etag: try text(.etag),
-            storedAt: Int64(try integer(.storedAt)), facts: try facts())
+            storedAt: Int64(try integer(.storedAt)), epoch: Int64(try optional(.epoch, integer) ?? 0),
+            expires: try optional(.expires, integer).map { Int64($0) },
+            validator: BackendValidator(
+                etag: try optional(.backendETag, text), lastModified: try optional(.backendModified, text)),
+            recordVersion: try optional(.recordVersion, text), facts: try facts())
     }
 
     private func facts() throws(HeaderError) -> InstanceFacts? {

@@ -33,7 +33,7 @@ extension ObjectHeader {
         bytes.field(.tenant, key.tenant)
         bytes.field(.study, key.study.string)
         bytes.field(.series, key.series.string)
-        bytes.field(.instance, key.instance.string)
+        bytes.field(.instance, key.instance?.string)
         bytes.field(.objectClass, key.object.word)
         switch key.object {
         case .instance(let syntax):
@@ -45,7 +45,7 @@ extension ObjectHeader {
             bytes.field(.tail, tail)
         case .metadata(let format):
             bytes.field(.format, format.rawValue)
-        case .frameIndex: break
+        case .frameIndex, .members: break
         case .rendered(let frame, let parameters, let type), .thumbnail(let frame, let parameters, let type):
             bytes.field(.frame, frame.map { Int64($0) })
             bytes.field(.parameters, parameters)
@@ -60,6 +60,11 @@ extension ObjectHeader {
         bytes.field(.backend, description.backend)
         bytes.field(.storedAt, description.storedAt)
         bytes.field(.etag, description.etag)
+        bytes.field(.epoch, description.epoch)
+        bytes.field(.expires, description.expires)
+        bytes.field(.backendETag, description.validator?.etag)
+        bytes.field(.backendModified, description.validator?.lastModified)
+        bytes.field(.recordVersion, description.recordVersion)
         guard let facts = description.facts else { return }
         bytes.field(.factsStudy, facts.study.string)
         bytes.field(.factsSeries, facts.series.string)

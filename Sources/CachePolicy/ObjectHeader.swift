@@ -69,7 +69,8 @@ extension ObjectHeader {
     /// The field tags. Numbers bind, since they stand in files; a new meaning gets a new number.
     enum Tag: UInt16, CaseIterable {
         case tenant = 1, study, series, instance, objectClass, frame, syntax, tail, format, parameters, type
-        case mediaType = 32, transferSyntax, placeholders, backend, storedAt, etag
+        case mediaType = 32, transferSyntax, placeholders, backend, storedAt, etag, epoch, expires
+        case backendETag, backendModified, recordVersion
         case factsStudy = 64, factsSeries, factsInstance, factsSOPClass, factsTransferSyntax, factsRows
         case factsColumns, factsFrames
     }

@@ -8,6 +8,8 @@ package import DICOM
 ///     …/<instance>/frames/0/17,stored            frames 0 to 999 in `0`, 1000 to 1999 in `1`…
 ///     …/<instance>/frame-index
 ///     …/<instance>/metadata.json
+///     _/3f/a1/<study>/<series>/members           of the series as a whole
+///     …/<series>/metadata.json
 ///     …/<instance>/bulk/00420011                 `/` of the BulkDataURI's tail as `,`
 ///     …/<instance>/rendered/17,image_jpeg,quality=90_viewport=512,512
 ///     …/<instance>/thumbnail/all,image_png,=2d06800538d394c2…
@@ -22,7 +24,8 @@ package struct ObjectPath: Hashable, Sendable {
 
     /// The file of an object.
     package init(_ key: ObjectKey) {
-        components = Self.directory(of: key.seriesKey) + [key.instance.string] + Self.place(of: key.object)
+        components =
+            Self.directory(of: key.seriesKey) + [key.instance?.string].compactMap { $0 } + Self.place(of: key.object)
     }
 
     /// The folder of a series.
@@ -65,6 +68,7 @@ package struct ObjectPath: Hashable, Sendable {
         case .frame(let number, let syntax): ["frames", "\(number / 1000)", "\(number),\(safeName(syntax, upTo: 64))"]
         case .bulk(let tail): ["bulk", safeName(tail, upTo: 160, writing: "/", as: ",")]
         case .frameIndex: ["frame-index"]
+        case .members: ["members"]
         case .metadata(let format): ["metadata.\(format.rawValue)"]
         case .rendered(let frame, let parameters, let type): ["rendered", picture(frame, parameters, type)]
         case .thumbnail(let frame, let parameters, let type): ["thumbnail", picture(frame, parameters, type)]

@@ -134,24 +134,46 @@ final class CacheDirectory: Sendable {
         if let name = file.name { fills.removeFile(name) }
     }
 
-    /// Gives a file its place among the objects, and makes the folders that it takes, `objects` itself among them; false when something stands there already. One thread at a time.
-    func publish(_ file: FillFile, at path: ObjectPath) throws(SystemError) -> Bool {
+    /// Gives a file its place among the objects, and makes the folders that it takes, `objects` itself among them. One
+    /// thread at a time.
+    ///
+    /// - Parameter replacing: whether a regular file that stands there is replaced, in one step.
+    /// - Returns: the size of what was replaced; nil when something stands there and stays.
+    func publish(_ file: FillFile, at path: ObjectPath, replacing: Bool) throws(SystemError) -> TreeSize? {
         // The folder may vanish between being made and being used, when an operator removes it. Thrice is no accident.
         var attemptsLeft = 3
         while true {
             let directory = try makeDirectories(path.directory)
             attemptsLeft -= 1
             do throws(SystemError) {
-                if let temporary = file.name {
-                    try fills.rename(temporary, to: directory, as: FileName(path.name))
-                } else {
-                    try directory.link(file.descriptor, as: FileName(path.name))
+                let name = FileName(path.name)
+                if replacing, let old = directory.status(of: name), old.isRegularFile {
+                    try replace(name, in: directory, by: file)
+                    var replaced = TreeSize()
+                    replaced.count(old)
+                    return replaced
                 }
-                return true
+                if let temporary = file.name {
+                    try fills.rename(temporary, to: directory, as: name)
+                } else {
+                    try directory.link(file.descriptor, as: name)
+                }
+                return TreeSize()
             } catch {
-                if error.code == EEXIST { return false }
+                if error.code == EEXIST { return nil }
                 guard error.code == ENOENT, attemptsLeft > 0 else { throw error }
             }
+        }
+    }
+
+    private func replace(_ name: FileName, in directory: Descriptor, by file: FillFile) throws(SystemError) {
+        let temporary = file.name ?? FileName.unique()
+        if file.name == nil { try fills.link(file.descriptor, as: temporary) }
+        do throws(SystemError) {
+            try fills.replace(temporary, to: directory, as: name)
+        } catch {
+            fills.removeFile(temporary)
+            throw error
         }
     }
 

@@ -28,9 +28,12 @@ struct CacheIndex {
 
     mutating func object(for key: ObjectKey) -> StoredObject? { descriptors.value(for: key) }
 
+    func fill(for key: ObjectKey) -> Fill? { fills[key] }
+
+    /// A fill comes before an object: where there are both, the object is being replaced.
     mutating func glance(_ key: ObjectKey) -> Glance {
-        if let object = descriptors.value(for: key) { return .object(object) }
         if let fill = fills[key] { return .fill(fill) }
+        if let object = descriptors.value(for: key) { return .object(object) }
         return .nothing
     }
 

@@ -80,6 +80,11 @@ extension Descriptor {
         }
     }
 
+    /// Moves a file of this folder over another, which is gone then.
+    func replace(_ name: FileName, to directory: Descriptor, as newName: FileName) throws(SystemError) {
+        try system("renameat") { unsafe renameat(number, name.bytes, directory.number, newName.bytes) }
+    }
+
     func removeFile(_ name: FileName) { unsafe _ = unlinkat(number, name.bytes, 0) }
 
     func removeDirectory(_ name: FileName) { unsafe _ = unlinkat(number, name.bytes, AT_REMOVEDIR) }

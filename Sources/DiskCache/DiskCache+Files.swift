@@ -117,11 +117,11 @@ extension DiskCache {
     ///
     /// - Parameter generation: the series' generation when the fill began; nil when it is not to be published.
     func publish(
-        _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?
+        _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?, replacing: Bool
     ) async throws(CacheError) -> StoredObject {
         try await background.run { () throws(CacheError) -> StoredObject in
             do throws(SystemError) {
-                let object = try self.publishNow(fill, sealed, under: generation)
+                let object = try self.publishNow(fill, sealed, under: generation, replacing: replacing)
                 self.makeRoomIfNeeded()
                 return object
             } catch {
@@ -132,7 +132,7 @@ extension DiskCache {
     }
 
     private func publishNow(
-        _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?
+        _ fill: Fill, _ sealed: SealedBody, under generation: UInt64?, replacing: Bool
     ) throws(SystemError) -> StoredObject {
         let (file, description, bodyOffset) = fill.state.withLock { state -> (FillFile?, ObjectDescription?, Int64) in
             guard case .sealed(let description, _) = state.machine.phase else { return (nil, nil, 0) }
@@ -153,7 +153,7 @@ extension DiskCache {
         try file.descriptor.write(header.encoded(), at: 0)
         try file.descriptor.synchronize()
         do throws(SystemError) {
-            try link(object, of: fill, file, under: generation)
+            try link(object, of: fill, file, under: generation, replacing: replacing)
         } catch {
             // It has no place, but its bytes are whole: whoever waits for them gets them.
             failures.note("\(error)")
@@ -165,20 +165,24 @@ extension DiskCache {
 
     /// The one step in which an object appears.
     private func link(
-        _ object: StoredObject, of fill: Fill, _ file: FillFile, under generation: UInt64
+        _ object: StoredObject, of fill: Fill, _ file: FillFile, under generation: UInt64, replacing: Bool
     ) throws(SystemError) {
         let dropped = try publishing.withLock { _ throws(SystemError) -> [StoredObject] in
             let (isCurrent, removals) = index.withLock { index in
                 (index.mayPublish(fill.key, under: generation), index.removals)
             }
-            guard isCurrent, try directory.publish(file, at: ObjectPath(fill.key)) else {
+            guard isCurrent,
+                let replaced = try directory.publish(file, at: ObjectPath(fill.key), replacing: replacing)
+            else {
                 index.withLock { $0.unregister(fill) }
                 directory.discard(file)
                 return []
             }
+            accounting.noteRemoved(fill.key.seriesKey, replaced)
             accounting.notePublished(object)
             return index.withLock { index in
                 index.unregister(fill)
+                // The descriptor of what was replaced goes with it.
                 return index.remember(object, since: removals)
             }
         }

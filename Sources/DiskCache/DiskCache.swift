@@ -109,26 +109,35 @@ package final class DiskCache: Sendable {
 
     /// What there is for a key: an object, a fill under way, or the licence (and duty) to fill it.
     ///
+    /// - Parameter isAcceptable: asked with what is stored beside an object; it takes no lock. One that is not acceptable
+    ///   (of an older epoch, or expired) counts as none; the fill replaces it when it is published, in one step.
     /// - Throws: nothing at present: whatever is wrong with the disk is a miss.
-    package func open(_ key: ObjectKey) async throws(CacheError) -> Opening {
+    package func open(
+        _ key: ObjectKey, accepting isAcceptable: @Sendable (ObjectDescription) -> Bool = { _ in true }
+    ) async throws(CacheError) -> Opening {
+        var mustReplace = false
         switch index.withLock({ $0.glance(key) }) {
-        case .object(let object):
+        case .object(let object) where isAcceptable(object.description):
             accounting.noteUse(of: object)
             return .hit(object)
+        case .object: mustReplace = true
         case .fill(let fill): return .follow(fill)
-        case .nothing: break
+        case .nothing:
+            if let object = await openStored(key) {
+                if isAcceptable(object.description) { return .hit(object) }
+                mustReplace = true
+            }
         }
-        if let object = await openStored(key) { return .hit(object) }
         let new = Fill(key: key, limit: bodyLimit)
         // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
         let opening = index.withLock { index -> Opening in
-            switch index.glance(key) {
-            case .object(let object): return .hit(object)
-            case .fill(let fill): return .follow(fill)
-            case .nothing:
-                let generation = index.isClosed ? nil : index.register(new)
-                return .fill(FillWriter(fill: new, generation: generation, cache: self))
+            if let fill = index.fill(for: key) { return .follow(fill) }
+            if let object = index.object(for: key) {
+                if isAcceptable(object.description) { return .hit(object) }
+                mustReplace = true
             }
+            let generation = index.isClosed ? nil : index.register(new)
+            return .fill(FillWriter(fill: new, generation: generation, replaces: mustReplace, cache: self))
         }
         if case .hit(let object) = opening { accounting.noteUse(of: object) }
         return opening
@@ -142,7 +151,7 @@ package final class DiskCache: Sendable {
 
     /// A fill that is never published nor shared: a spool for what may not be cached.
     package func privateFill(_ key: ObjectKey) -> FillWriter {
-        FillWriter(fill: Fill(key: key, limit: bodyLimit), generation: nil, cache: self)
+        FillWriter(fill: Fill(key: key, limit: bodyLimit), generation: nil, replaces: false, cache: self)
     }
 
     private func openStored(_ key: ObjectKey) async -> StoredObject? {

@@ -16,15 +16,18 @@ package final class FillWriter: Sendable {
     private let cache: DiskCache
     /// Nil for a private fill.
     private let generation: UInt64?
+    /// Whether what stands in the object's place makes room for it.
+    private let replaces: Bool
     private let hasEnded = Atomic<Bool>(false)
     /// Bytes taken since room was last asked for.
     private let uncharged = Atomic<Int>(0)
     /// A growing body makes room as it grows, not as it was announced.
     private static let roomStep = 64 << 20
 
-    init(fill: Fill, generation: UInt64?, cache: DiskCache) {
+    init(fill: Fill, generation: UInt64?, replaces: Bool, cache: DiskCache) {
         self.fill = fill
         self.generation = generation
+        self.replaces = replaces
         self.cache = cache
     }
 
@@ -77,13 +80,13 @@ package final class FillWriter: Sendable {
     }
 
     /// Checks the announced length, makes the bytes durable and publishes them if the series' generation is still the one
-    /// it began with. An object that stands there already stays. Followers may finish before this returns.
+    /// it began with. An object that stands there already stays, but for one that was not acceptable. Followers may finish before this returns.
     ///
     /// - Throws: ``CacheError/io(detail:)`` when bytes are missing or the disk fails.
     package func commit() async throws(CacheError) {
         do throws(CacheError) {
             let sealed = try fill.seal()
-            let object = try await cache.publish(fill, sealed, under: generation)
+            let object = try await cache.publish(fill, sealed, under: generation, replacing: replaces)
             guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
             fill.finish(object)
             // Publishing has unregistered it already, in the same breath as it became an object.

@@ -186,7 +186,7 @@ extension Obtained {
         case .rendered(let frame?, _, _): "\(target.path)/frames/\(frame)/rendered"
         case .thumbnail(nil, _, _): "\(target.path)/thumbnail"
         case .thumbnail(let frame?, _, _): "\(target.path)/frames/\(frame)/thumbnail"
-        case .frameIndex: target.path
+        case .frameIndex, .members: target.path
         }
     }
 }
@@ -204,7 +204,7 @@ extension ObjectClass {
     var cacheControl: String {
         switch self {
         case .frame, .bulk: "private, max-age=3600"
-        case .instance, .metadata, .rendered, .thumbnail, .frameIndex: "private, no-cache"
+        case .instance, .metadata, .rendered, .thumbnail, .frameIndex, .members: "private, no-cache"
         }
     }
 }

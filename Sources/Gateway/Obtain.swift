@@ -140,7 +140,7 @@ extension Gateway {
         _ context: RequestContext, translating: Bool
     ) async throws(Problem) -> InstanceFacts? {
         switch object {
-        case .instance, .metadata, .frameIndex: return nil
+        case .instance, .metadata, .frameIndex, .members: return nil
         case .frame, .bulk:
             if located.isListed { return nil }
         // A small picture of the image's shape is made into a thumbnail.

@@ -131,7 +131,7 @@ extension BackendRequest {
         case .rendered(let frame?, _, _): "/frames/\(frame)/rendered"
         case .thumbnail(nil, _, _): "/thumbnail"
         case .thumbnail(let frame?, _, _): "/frames/\(frame)/thumbnail"
-        case .frameIndex: ""
+        case .frameIndex, .members: ""
         }
     }
 
@@ -146,14 +146,14 @@ extension BackendRequest {
         case .metadata(.json): "application/dicom+json"
         case .metadata(.xml): "multipart/related; type=\"application/dicom+xml\""
         case .rendered(_, _, let type), .thumbnail(_, _, let type): type
-        case .frameIndex: "*/*"
+        case .frameIndex, .members: "*/*"
         }
     }
 
     private static func answer(to object: ObjectClass) -> Answer {
         switch object {
         case .instance: .dataSet
-        case .frame, .bulk, .frameIndex: .payload
+        case .frame, .bulk, .frameIndex, .members: .payload
         case .metadata(.json): .json
         case .metadata(.xml): .xml
         case .rendered, .thumbnail: .picture
@@ -201,7 +201,7 @@ extension BackendRequest {
             self.init(url: base.merging(query: items.joined(separator: "&")), accept: type, answer: .picture)
             needs = asked.needs.union(charset.needs).union(number.needs)
             self.wants = wants.union(charset.wants).union(number.wants)
-        case .frame, .bulk, .metadata, .frameIndex:
+        case .frame, .bulk, .metadata, .frameIndex, .members:
             throw Self.refusal(of: object, by: .wadoURI) ?? WADOError(status: 501, message: "Not translated.")
         }
     }
@@ -209,7 +209,8 @@ extension BackendRequest {
     /// Why an endpoint of this type cannot be asked for an object of this class at all; nil when it can.
     package static func refusal(of object: ObjectClass, by type: ConnectionType) -> WADOError? {
         switch (type, object) {
-        case (_, .frameIndex): return WADOError(status: 501, message: "No archive has frame indexes.")
+        case (_, .frameIndex), (_, .members):
+            return WADOError(status: 501, message: "No archive has a \(object.noun).")
         case (.wadoRS, _), (.wadoURI, .instance), (.wadoURI, .rendered), (.wadoURI, .thumbnail), (.archive, .instance):
             return nil
         case (.wadoURI, _):

@@ -71,6 +71,7 @@ extension ObjectClass {
         case .rendered: "rendered image"
         case .thumbnail: "thumbnail"
         case .frameIndex: "frame index"
+        case .members: "list of instances"
         }
     }
 }

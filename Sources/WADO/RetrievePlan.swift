@@ -205,7 +205,7 @@ extension ObjectClass {
     /// The ability that an archive needs to answer for such objects by itself; nil: every archive has it.
     package var ability: Ability? {
         switch self {
-        case .instance, .frameIndex: nil
+        case .instance, .frameIndex, .members: nil
         case .frame: .frames
         case .bulk: .bulkdata
         case .metadata: .metadata

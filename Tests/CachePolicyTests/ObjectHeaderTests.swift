@@ -8,10 +8,12 @@ import Testing
         let key = try key(object)
         let description = ObjectDescription(
             mediaType: "application/octet-stream", transferSyntax: "1.2.840.10008.1.2.4.90", placeholders: 7,
-            backend: "pacs", storedAt: 1_790_000_000,
+            backend: "pacs", storedAt: 1_790_000_000, epoch: 1_790_000_000_123, expires: 1_790_000_600,
+            validator: BackendValidator(etag: "W/\"7\"", lastModified: "Tue, 24 Nov 2026 08:00:00 GMT"),
+            recordVersion: "3",
             facts: facts
                 ? InstanceFacts(
-                    study: key.study, series: key.series, instance: key.instance, sopClass: try uid("1.2.3"),
+                    study: key.study, series: key.series, instance: try uid("1.2.840.3"), sopClass: try uid("1.2.3"),
                     transferSyntax: nil, rows: 512, columns: 256, numberOfFrames: 12) : nil)
         return ObjectHeader(
             key: key, description: description, length: 5_000_000, bodyOffset: 4096, trailerChecksum: 0x1234_5678_9abc)
@@ -26,7 +28,29 @@ import Testing
     @Test func whatIsAbsentComesBackAbsent() throws {
         var header = try header(facts: false)
         header.description.transferSyntax = nil
+        header.description.epoch = 0
+        header.description.expires = nil
+        header.description.validator = nil
+        header.description.recordVersion = nil
         #expect(try ObjectHeader(decoding: header.encoded()) == header)
+    }
+
+    @Test(arguments: [ObjectClass.members, .metadata(.json)])
+    func objectsOfASeriesNameNoInstance(object: ObjectClass) throws {
+        var header = try header(facts: false)
+        header.key = ObjectKey(study: header.key.study, series: header.key.series, instance: nil, object: object)
+        #expect(try ObjectHeader(decoding: header.encoded()) == header)
+    }
+
+    @Test(arguments: [
+        (ObjectClass.members, Optional("1.2.3")), (.instance(syntax: "stored"), nil),
+        (.frame(1, syntax: "stored"), nil),
+    ])
+    func aClassInTheWrongPlaceIsMalformed(object: ObjectClass, instance: String?) throws {
+        var header = try header(facts: false)
+        let instance = try instance.map { try uid($0) }
+        header.key = ObjectKey(study: header.key.study, series: header.key.series, instance: instance, object: object)
+        #expect(throws: HeaderError.self) { try ObjectHeader(decoding: header.encoded()) }
     }
 
     @Test func bytesBehindTheHeaderAreIgnored() throws {

@@ -39,6 +39,41 @@ import Testing
         await cache.close()
     }
 
+    @Test(arguments: [true, false])
+    func whatIsNotAcceptableIsReplacedInOneStep(usesUnnamedFiles: Bool) async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
+        let key = try key()
+        try await cache.store(body(5000), key)
+        let before = try await cache.hit(key)
+        await cache.settle()
+        let bytes = cache.statistics().bytes
+
+        guard case .fill(let writer) = try await cache.open(key, accepting: { $0.epoch == 2 }) else {
+            throw Unexpected(what: "no licence to fill")
+        }
+        // While it is under way, others follow it, and who asks the disk alone sees the old one.
+        _ = try await cache.follower(key)
+        #expect(await cache.peek(key) === before)
+        var renewed = description
+        renewed.epoch = 2
+        try await writer.begin(renewed, expectedLength: nil)
+        try await writer.append(body(6000, seed: 2))
+        try await writer.commit()
+
+        guard case .hit(let object) = try await cache.open(key, accepting: { $0.epoch == 2 }) else {
+            throw Unexpected(what: "no hit")
+        }
+        #expect(try await object.bytes() == body(6000, seed: 2))
+        #expect(try await before.bytes() == body(5000))
+        #expect(bed.files("objects").count == 1 && bed.files("fills") == [])
+        await cache.settle()
+        #expect(cache.statistics().objects == 1 && cache.statistics().bytes == bytes)
+        await cache.close()
+        let later = try bed.cache()
+        #expect(try await later.hit(key).description.epoch == 2)
+    }
+
     @Test func aLaterProcessFindsItAndChecksIt() async throws {
         let bed = try CacheBed()
         let key = try key()
