@@ -35,6 +35,16 @@ package struct CacheStatistics: Sendable {
     package var descriptors: Int = 0
     /// Since the start.
     package var evictedSeries: Int64 = 0
+    /// Charged bytes of what was evicted, whole series and parts. Since the start.
+    package var evictedBytes: Int64 = 0
+    /// How long the series that was evicted last had not been used; nil when none was.
+    package var lastEvictedAge: Duration?
+    /// Charged bytes of the series that are pinned.
+    package var pinnedBytes: Int64 = 0
+    /// By the word of the class.
+    package var byClass: [String: StoredAmount] = [:]
+    /// By the backend's configured name; empty for what the files don't tell.
+    package var byBackend: [String: StoredAmount] = [:]
     /// Since the start.
     package var damaged: Int64 = 0
     /// Objects that arrived whole, or were about to, and could not be stored. Since the start.
