@@ -57,7 +57,8 @@ package struct CollectionLister {
         let place = places[uid] ?? series.count
         if place == series.count {
             guard place < Self.limit else { throw .tooLarge(detail: "A list of more than \(Self.limit) series.") }
-            series.append(StudyRecord.Series(uid: uid, modality: found.modality))
+            series.append(
+                StudyRecord.Series(uid: uid, modality: found.modality, numberOfInstances: found.seriesInstances))
             places[uid] = place
         }
         guard let instance = found.instance, seen.insert(instance).inserted else { return }

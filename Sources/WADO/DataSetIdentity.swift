@@ -11,6 +11,7 @@ struct DataSetIdentity {
         case study = 0x0020_000D
         case series = 0x0020_000E
         case instanceNumber = 0x0020_0013
+        case seriesInstances = 0x0020_1209
         case numberOfFrames = 0x0028_0008
         case rows = 0x0028_0010
         case columns = 0x0028_0011
@@ -23,6 +24,7 @@ struct DataSetIdentity {
             case .study: "StudyInstanceUID"
             case .series: "SeriesInstanceUID"
             case .instanceNumber: "InstanceNumber"
+            case .seriesInstances: "NumberOfSeriesRelatedInstances"
             case .numberOfFrames: "NumberOfFrames"
             case .rows: "Rows"
             case .columns: "Columns"
@@ -36,6 +38,8 @@ struct DataSetIdentity {
     private(set) var sopClass: UID?
     private(set) var modality: String?
     private(set) var instanceNumber: Int?
+    /// What a search result says of its series.
+    private(set) var seriesInstances: Int?
     private var rows: Int?
     private var columns: Int?
     private var numberOfFrames: Int?
@@ -70,6 +74,7 @@ struct DataSetIdentity {
             modality =
                 text.count <= 16 ? String(validating: text.filter { $0 != UInt8(ascii: " ") }, as: UTF8.self) : nil
         case .instanceNumber: instanceNumber = Self.number(text)
+        case .seriesInstances: seriesInstances = Self.number(text)
         case .rows: rows = Self.number(text)
         case .columns: columns = Self.number(text)
         case .numberOfFrames: numberOfFrames = Self.number(text)

@@ -33,6 +33,15 @@ package struct JSONMetadataRewriter {
         package var facts: InstanceFacts?
     }
 
+    /// One data set of what was written.
+    package struct Part: Sendable, Equatable {
+        package var facts: InstanceFacts
+        /// Its octets among all that ``feed(_:)`` has given.
+        package var range: Range<Int64>
+        /// How many of them stand for the base URL.
+        package var placeholders: Int
+    }
+
     private enum Phase {
         case between
         /// Looking for the UIDs; the machine as it was behind the data set's opening brace.
@@ -51,6 +60,10 @@ package struct JSONMetadataRewriter {
     private var summary = Summary(dataSets: 0, placeholders: 0)
     /// The octets of a byte order mark that may come first.
     private var mark: [UInt8]? = []
+    /// Octets that were given before the present piece.
+    private var given: Int64 = 0
+    private var partStart: (octet: Int64, placeholders: Int) = (0, 0)
+    private var parts: [Part] = []
 
     /// - Parameters:
     ///   - base: the chosen backend's DICOMweb root; a URL under it keeps its DICOM path under ours.
@@ -92,6 +105,7 @@ package struct JSONMetadataRewriter {
                 phase = .between
                 summary.dataSets += 1
                 summary.facts = machine.identity.facts
+                endPart(at: given + Int64(output.count))
             default: break
             }
         }
@@ -99,7 +113,22 @@ package struct JSONMetadataRewriter {
         guard pending.count <= Self.identifyingLimit else {
             throw .tooLarge(detail: "The UIDs of a data set did not come within \(Self.identifyingLimit) octets.")
         }
+        given += Int64(output.count)
         return output
+    }
+
+    /// The data sets that have ended since this was last asked.
+    package mutating func takeParts() -> [Part] {
+        defer { parts = [] }
+        return parts
+    }
+
+    private mutating func endPart(at end: Int64) {
+        guard let facts = machine.identity.facts else { return }
+        parts.append(
+            Part(
+                facts: facts, range: partStart.octet..<end, placeholders: machine.placeholders - partStart.placeholders)
+        )
     }
 
     /// Goes back to a data set's beginning, now that it is known whose it is.
@@ -110,6 +139,7 @@ package struct JSONMetadataRewriter {
         machine.beginWriting(facts)
         phase = .writing
         if summary.dataSets > 0 { output.append(UInt8(ascii: ",")) }
+        partStart = (given + Int64(output.count), machine.placeholders)
         output.append(UInt8(ascii: "{"))
     }
 

@@ -160,6 +160,34 @@ import WADO
         }
     }
 
+    @Test(arguments: [1, 7, 64, 10_000])
+    func tellsWhereEachDataSetLies(size: Int) throws {
+        let link = #","00081190":{"vr":"UR","Value":["http://pacs/dicom-web/studies/1.2"]},"00280008":{"Value":["3"]}"#
+        let documents = ["1.4", "1.5", "1.6"].map { "{\(Self.uids.replacing("1.4", with: $0))\(link)}" }
+        let bytes = Array("[\(documents.joined(separator: " , "))]".utf8)
+        let setting = try #require(Setting(instance: nil))
+        var rewriter = JSONMetadataRewriter(
+            expecting: setting.expectation, base: setting.base, document: setting.document, token: setting.token)
+        var output: [UInt8] = []
+        var parts: [JSONMetadataRewriter.Part] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            output += try rewriter.feed(Array(bytes[start..<min(start + size, bytes.count)]))
+            parts += rewriter.takeParts()
+        }
+        #expect(try rewriter.finish().dataSets == 3)
+        #expect(parts.map { $0.facts.instance.string } == ["1.4", "1.5", "1.6"])
+        #expect(parts.allSatisfy { $0.facts.numberOfFrames == 3 })
+        for (part, document) in zip(parts, documents) {
+            let own = Array(output[Int(part.range.lowerBound)..<Int(part.range.upperBound)])
+            #expect(own.first == UInt8(ascii: "{") && own.last == UInt8(ascii: "}"))
+            #expect(own.count { $0 == baseURLPlaceholder } == part.placeholders)
+            // The same as when the data set stands alone.
+            var alone = JSONMetadataRewriter(
+                expecting: setting.expectation, base: setting.base, document: setting.document, token: setting.token)
+            #expect(try alone.feed(Array(document.utf8)) == own)
+        }
+    }
+
     @Test func joinsDataSetsByCommas() {
         let second = Self.uids.replacing("1.4", with: "1.5")
         let document = Array("\u{FEFF}[ {\(Self.uids)} ,\n{\(second)}\n]\n".utf8)

@@ -62,7 +62,8 @@ extension Rewriting {
     }
 }
 
-private struct Setting {
+/// What a rewriter is told in these tests.
+struct Setting {
     var expectation: JSONMetadataRewriter.Expectation
     var base: HTTPURL
     var document: HTTPURL
