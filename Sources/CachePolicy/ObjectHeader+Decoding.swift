@@ -38,7 +38,8 @@ extension ObjectHeader {
         let fields = try HeaderFields(header)
         self.init(
             key: try fields.key(), description: try fields.description(), length: Int64(length),
-            bodyOffset: Int64(bodyOffset), trailerChecksum: Self.integer(header, at: 32, size: 8))
+            bodyOffset: Int64(bodyOffset), trailerChecksum: Self.integer(header, at: 32, size: 8),
+            run: try fields.run())
     }
 
     /// Reads a header that must be that of `key`.
@@ -126,6 +127,8 @@ private struct HeaderFields {
             rows: try optional(.factsRows, integer), columns: try optional(.factsColumns, integer),
             numberOfFrames: try integer(.factsFrames))
     }
+
+    func run() throws(HeaderError) -> Int64 { Int64(try optional(.run, integer) ?? 0) }
 
     // MARK: Single fields
 

@@ -65,6 +65,7 @@ extension ObjectHeader {
         bytes.field(.backendETag, description.validator?.etag)
         bytes.field(.backendModified, description.validator?.lastModified)
         bytes.field(.recordVersion, description.recordVersion)
+        bytes.field(.run, run)
         guard let facts = description.facts else { return }
         bytes.field(.factsStudy, facts.study.string)
         bytes.field(.factsSeries, facts.series.string)

@@ -22,19 +22,22 @@ package struct ObjectHeader: Hashable, Sendable {
     package var bodyOffset: Int64
     /// XXH3-64 of the trailer's bytes.
     package var trailerChecksum: UInt64
+    /// The run of the process that stored it; see ``RunLedger``. 0: from before runs were numbered.
+    package var run: Int64
 
     package init(
         key: ObjectKey, description: ObjectDescription, length: Int64 = 0, bodyOffset: Int64 = 0,
-        trailerChecksum: UInt64 = 0
+        trailerChecksum: UInt64 = 0, run: Int64 = 0
     ) {
         self.key = key
         self.description = description
         self.length = length
         self.bodyOffset = bodyOffset
         self.trailerChecksum = trailerChecksum
+        self.run = run
     }
 
-    /// Where the body of an object with this key and description begins, whatever its length, placeholders and time of
+    /// Where the body of an object with this key and description begins, whatever its length, placeholders, run and time of
     /// storing become; nil when the header would exceed ``ObjectLayout/headerLimit``: such an object can't be stored.
     package static func bodyOffset(for key: ObjectKey, _ description: ObjectDescription) -> Int64? {
         // A metadata document tells the facts only at its end, when the body has its place already.
@@ -71,6 +74,7 @@ extension ObjectHeader {
         case tenant = 1, study, series, instance, objectClass, frame, syntax, tail, format, parameters, type
         case mediaType = 32, transferSyntax, placeholders, backend, storedAt, etag, epoch, expires
         case backendETag, backendModified, recordVersion
+        case run = 48
         case factsStudy = 64, factsSeries, factsInstance, factsSOPClass, factsTransferSyntax, factsRows
         case factsColumns, factsFrames
     }

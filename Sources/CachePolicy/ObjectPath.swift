@@ -50,7 +50,7 @@ package struct ObjectPath: Hashable, Sendable {
     /// How many components lead to the folder of a series.
     package static let seriesDepth = 5
 
-    private static func directory(tenant: String, study: UID) -> [String] {
+    static func directory(tenant: String, study: UID) -> [String] {
         let hash = ContentHash.checksum(Array(study.string.utf8))
         return [
             safeName(tenant, upTo: 64), hexadecimal(UInt8(truncatingIfNeeded: hash >> 56)),

@@ -16,7 +16,8 @@ import Testing
                     study: key.study, series: key.series, instance: try uid("1.2.840.3"), sopClass: try uid("1.2.3"),
                     transferSyntax: nil, rows: 512, columns: 256, numberOfFrames: 12) : nil)
         return ObjectHeader(
-            key: key, description: description, length: 5_000_000, bodyOffset: 4096, trailerChecksum: 0x1234_5678_9abc)
+            key: key, description: description, length: 5_000_000, bodyOffset: 4096, trailerChecksum: 0x1234_5678_9abc,
+            run: 1_790_000_007)
     }
 
     @Test(arguments: everyClass) func everyClassComesBackAsItWas(object: ObjectClass) throws {
@@ -139,6 +140,7 @@ import Testing
         header.description.placeholders = .max
         header.length = ObjectLayout.bodyLimit
         header.trailerChecksum = .max
+        header.run = .max
         header.bodyOffset = offset
         #expect(header.encoded().count <= Int(offset))
     }
