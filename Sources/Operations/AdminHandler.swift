@@ -28,33 +28,61 @@ package final class AdminHandler: RequestHandler {
         let request = AdminRequest(
             method: head.method.description, path: String(head.target.prefix { $0 != "?" }),
             query: head.target.firstIndex(of: "?").map { String(head.target[$0...].dropFirst()) },
-            accept: head.fields["accept"], host: head.fields["host"], origin: head.fields["origin"],
-            authorization: head.fields["authorization"], peer: exchange.peer)
-        exchange.loop.spawn {
+            body: exchange.body, accept: head.fields["accept"], host: head.fields["host"],
+            origin: head.fields["origin"], authorization: head.fields["authorization"], peer: exchange.peer)
+        let task = exchange.loop.spawn {
             let phase = self.phase.withLock { $0 }
-            let answer = await self.routes.answer(request, phase: phase, on: exchange.loop)
-            self.report(request, answer)
-            var fields = HTTPFields()
-            fields.append("Content-Type", answer.type)
-            fields.append("Cache-Control", "no-store")
-            fields.append("X-Content-Type-Options", "nosniff")
-            if let allow = answer.allow { fields.append("Allow", allow) }
-            exchange.respond(
-                ResponseHead(status: answer.status, fields: fields), body: .bytes(Array(answer.body.utf8)))
+            let reply = await self.routes.answer(request, phase: phase, on: exchange.loop)
+            self.report(request, reply)
+            switch reply {
+            case .whole(let answer):
+                exchange.respond(
+                    ResponseHead(status: answer.status, fields: Self.fields(answer.type, allow: answer.allow)),
+                    body: .bytes(Array(answer.body.utf8)))
+            case .lines(let write): await Self.stream(write, to: exchange)
+            }
+        }
+        exchange.onCancel { task.cancel() }
+    }
+
+    private static func stream(
+        _ write: (AdminLineSink) async throws(AdminClientGone) -> Void, to exchange: Exchange
+    ) async {
+        do {
+            try await exchange.begin(ResponseHead(status: 200, fields: fields("application/x-ndjson")), length: nil)
+            try await write { value throws(AdminClientGone) in
+                do throws(ExchangeError) {
+                    try await exchange.write(Array((value.line + "\n").utf8))
+                } catch {
+                    throw AdminClientGone()
+                }
+            }
+            try await exchange.finish()
+        } catch {
+            exchange.abort()
         }
     }
 
+    private static func fields(_ type: String, allow: String? = nil) -> HTTPFields {
+        var fields = HTTPFields()
+        fields.append("Content-Type", type)
+        fields.append("Cache-Control", "no-store")
+        fields.append("X-Content-Type-Options", "nosniff")
+        if let allow { fields.append("Allow", allow) }
+        return fields
+    }
+
     /// Changes are told, and so are refusals; probes would only fill the log.
-    private func report(_ request: AdminRequest, _ answer: AdminAnswer) {
+    private func report(_ request: AdminRequest, _ reply: AdminReply) {
         // The name of an unknown method is the client's text, which has no place in the log.
         var method = request.method
         if case .other = HTTPMethod(method) { method = "other" }
-        let isNotable = request.method == "DELETE" || answer.status == 403
+        let isNotable = !["GET", "HEAD"].contains(request.method) || reply.status == 403
         log.write(
             isNotable ? .info : .debug, "admin request",
             [
                 ("peer", .text(request.peer)), ("method", .text(method)),
-                ("path", .text(String(request.path.prefix(200)))), ("status", .integer(Int64(answer.status))),
+                ("path", .text(String(request.path.prefix(200)))), ("status", .integer(Int64(reply.status))),
             ])
     }
 }

@@ -28,10 +28,15 @@ import Testing
         peer: String = "127.0.0.1", configured: AdminToken = .notConfigured, phase: AdminPhase? = nil
     ) async -> AdminAnswer {
         let routes = AdminRoutes(allowedHosts: ["Admin.example.org"]) { configured }
+        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let request = AdminRequest(
-            method: method, path: path, host: host, origin: origin, authorization: token.map { "Bearer \($0)" },
+            method: method, path: parts[0], query: parts.count > 1 ? parts[1] : nil, host: host, origin: origin,
+            authorization: token.map { "Bearer \($0)" },
             peer: peer)
-        return await routes.answer(request, phase: phase ?? .ready(actions), on: loop)
+        switch await routes.answer(request, phase: phase ?? .ready(actions), on: loop) {
+        case .whole(let answer): return answer
+        case .lines: return .sentence(200, "lines")
+        }
     }
 
     private var secret: AdminToken { AdminToken.Secret("s3cret").map { .token($0) } ?? .unreadable }
@@ -44,6 +49,8 @@ import Testing
         ("GET", "/explain", 404),
         ("GET", "/", 404), ("GET", "", 404), ("GET", "healthz", 404), ("GET", "/healthz/", 404),
         ("GET", "//healthz", 404),
+        ("GET", "/cache/stats?x=1", 400), ("GET", "/cache/stats?", 200),
+        ("DELETE", "/cache/studies/1.2?dry_run=yes", 400),
         ("POST", "/healthz", 405), ("GET", "/cache/studies/1.2", 405), ("DELETE", "/cache/stats", 405),
         ("DELETE", "/cache/studies/", 400), ("DELETE", "/cache/studies/1.2/series", 404),
         ("OPTIONS", "/explain/1.2", 405),
