@@ -41,7 +41,7 @@ let package = Package(
         room("DICOM", ["CIconv", "CZlib"]),
         room("HTTP"),
         room("FHIR", ["DICOM", "HTTP"]),
-        room("CachePolicy", ["CXXHash", "DICOM"]),
+        room("CachePolicy", ["CXXHash", "DICOM", "FHIR"]),
         room("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
 
         // I/O.
@@ -85,7 +85,7 @@ let package = Package(
         tests("HTTP", ["HTTPTestVectors"]),
         tests("FHIR", ["DICOM", "HTTP"]),
         tests("WADO", ["DICOM", "HTTP", "FHIR", "CachePolicy"]),
-        tests("CachePolicy", ["DICOM"]),
+        tests("CachePolicy", ["DICOM", "FHIR"]),
         tests("EventLoop"),
         tests("HTTPServer", ["EventLoop", "HTTP", "HTTPTestVectors", "CLinux"]),
         tests("Upstream", ["EventLoop", "HTTP", "CLinux"]),
