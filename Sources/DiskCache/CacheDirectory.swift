@@ -105,6 +105,11 @@ final class CacheDirectory: Sendable {
         try objects.open(FileName(path.components), O_RDONLY | O_NONBLOCK | O_NOCTTY)
     }
 
+    /// Whether a regular file stands in an object's place.
+    func holdsObject(_ path: ObjectPath) -> Bool {
+        objects.status(of: FileName(path.components))?.isRegularFile ?? false
+    }
+
     // MARK: Files being filled
 
     /// A file that nobody else can find.

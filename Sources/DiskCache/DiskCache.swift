@@ -149,6 +149,14 @@ package final class DiskCache: Sendable {
         return await openStored(key)
     }
 
+    /// How many of these things have no object on the disk in any of their forms. Asks for names alone: what lies there may
+    /// still turn out to be of no use.
+    package func missing(_ things: [[ObjectKey]]) async -> Int {
+        await workers.run { [directory] in
+            things.count { forms in !forms.contains { directory.holdsObject(ObjectPath($0)) } }
+        }
+    }
+
     /// A fill that is never published nor shared: a spool for what may not be cached.
     package func privateFill(_ key: ObjectKey) -> FillWriter {
         FillWriter(fill: Fill(key: key, limit: bodyLimit), generation: nil, replaces: false, cache: self)

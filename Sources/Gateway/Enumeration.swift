@@ -191,7 +191,7 @@ extension Gateway {
         return lister.series
     }
 
-    private func read(
+    func read(
         _ response: UpstreamResponse, into lister: inout CollectionLister, _ backend: Backend
     ) async throws(Problem) {
         let body = UpstreamBody(response)

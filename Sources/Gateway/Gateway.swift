@@ -30,6 +30,9 @@ package final class Gateway: RequestHandler {
     let abilityBook: AbilityBook
     let probeFlights = ProbeFlights()
     let runningFills = RunningFills()
+    let collectionFills = CollectionFills()
+    let memberships = MembershipBook()
+    let seriesCounts = SeriesCounts()
     /// Told of each ability that a probe has found out.
     let logFinding: @Sendable (AbilityFinding) -> Void
     private let log: @Sendable (RequestLogEntry) -> Void

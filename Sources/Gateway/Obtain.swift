@@ -57,8 +57,10 @@ extension Gateway {
     }
 
     /// Whether this series' endpoint gets the client's own credentials: then nothing of it is cached or shared.
-    func passesClientCredentials(_ located: Located) -> Bool {
-        located.choice.candidates.contains { candidate in
+    func passesClientCredentials(_ located: Located) -> Bool { passesClientCredentials(located.choice.candidates) }
+
+    func passesClientCredentials(_ candidates: [EndpointChoice.Candidate]) -> Bool {
+        candidates.contains { candidate in
             candidate.base.flatMap { upstream.backend(for: $0) }?.credentials == .client
         }
     }

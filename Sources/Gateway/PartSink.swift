@@ -68,41 +68,15 @@ final class PartSink {
 
     /// A Part 10 file whose UIDs are checked before its first byte is sent.
     func send(_ parts: PartSource, check: DataSetCheck) async throws(Problem) {
-        var reader = Part10HeadReader(toleratesOtherFileMeta: true)
-        var held: [UInt8] = []
-        var facts: InstanceFacts?
-        while let piece = try await parts.nextBytes() {
-            if facts != nil {
-                try await context.write(piece)
-                continue
-            }
-            held += piece
-            do {
-                if case .facts(let found) = try reader.feed(piece) { facts = found }
-            } catch {
-                throw Problem(error, from: check.backend)
-            }
-            if let facts {
-                try check.check(facts)
-                // What a part says of its length is not known to be true before its end.
-                try await begin(facts, length: nil)
-                try await context.write(held)
-                held = []
-            }
-        }
-        if facts == nil {
-            let found: InstanceFacts
-            do { found = try reader.finish() } catch { throw Problem(error, from: check.backend) }
-            try check.check(found)
-            try await begin(found, length: Int64(held.count))
-            try await context.write(held)
-        }
-    }
-
-    private func begin(_ facts: InstanceFacts, length: Int64?) async throws(Problem) {
+        var head = try await DataSetHead(of: parts, backend: check.backend)
+        let facts = head.facts
+        try check.check(facts)
         let target = InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance)
+        // What a part says of its length is not known to be true before its end.
         try await beginPart(
-            "application/dicom", syntax: facts.transferSyntax?.string, length: length, location: target.path)
+            "application/dicom", syntax: facts.transferSyntax?.string, length: nil, location: target.path)
+        try await context.write(head.takeBytes())
+        while let piece = try await head.next(of: parts) { try await context.write(piece) }
     }
 
     /// An object from the cache or on its way into it.

@@ -42,6 +42,11 @@ final class RequestContext: @unchecked Sendable {
         }
     }
 
+    /// Adds a `Warning`, once.
+    func warn(_ text: String) {
+        if !warnings.contains(text) { warnings.append(text) }
+    }
+
     var isHead: Bool { exchange.request.method == .head }
 
     /// The client's own identifier when it is a harmless one, else a new one.

@@ -55,71 +55,6 @@ extension Gateway {
         }
     }
 
-    // MARK: Data sets
-
-    private func streamDataSets(
-        _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
-    ) async throws(Problem) {
-        guard case .dataSets(let syntaxes, let envelope) = request.representation, envelope != .single else {
-            throw Problem(
-                status: 406,
-                "A study or series is answered as multipart/related; type=\"application/dicom\", which the request does "
-                    + "not accept.")
-        }
-        let sink = PartSink(
-            gateway: self, context: context, located: located, type: "application/dicom", objectClass: "instance")
-        for source in try await plan(located, series: located.series, request.way, context).sources {
-            let opened = try await open(source, of: located, request, context) { candidates, series throws(Problem) in
-                let (response, backend) = try await dataSets(
-                    of: located.study, series, from: candidates, in: syntaxes, context)
-                return (response, backend, series)
-            }
-            switch opened {
-            case .whole(let (response, backend, series)):
-                let parts = PartSource(
-                    body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
-                let check = DataSetCheck(
-                    study: located.study, series: series, syntaxes: syntaxes, backend: backend.name)
-                while try await parts.nextPart() != nil { try await sink.send(parts, check: check) }
-            case .members(let members):
-                try await each(of: members) { member throws(Problem) in
-                    guard let variants = member.request.objects?.first else { throw .unproven }
-                    return (member, try await self.obtain(variants, of: member, context))
-                } deliver: { member, obtained throws(Problem) in
-                    try await sink.send(obtained, target: member.target)
-                }
-            }
-        }
-        try await sink.finish()
-    }
-
-    func obtain(
-        _ variants: [ObjectClass], of member: CollectionMember, _ context: RequestContext
-    ) async throws(Problem) -> Obtained {
-        try await obtain(variants, of: member.target, member.located, member.request, context)
-    }
-
-    /// Asks for a study or series in the first of the transfer syntaxes that the archive does not refuse.
-    private func dataSets(
-        of study: UID, _ series: UID?, from candidates: [EndpointChoice.Candidate], in syntaxes: [String],
-        _ context: RequestContext
-    ) async throws(Problem) -> (UpstreamResponse, Backend) {
-        let path = "/studies/\(study)" + (series.map { "/series/\($0)" } ?? "")
-        var refusal: Problem?
-        for syntax in syntaxes {
-            do throws(Problem) {
-                let (response, backend, _) = try await collection(
-                    path, accept: "multipart/related; type=\"application/dicom\"; transfer-syntax=\(syntax)",
-                    from: candidates, asking: series == nil ? "study" : "series", context)
-                return (response, backend)
-            } catch {
-                guard error.allowsNextVariant else { throw error }
-                refusal = error
-            }
-        }
-        throw refusal ?? Problem(status: 406, "No transfer syntax that this request accepts can be delivered.")
-    }
-
     // MARK: Whole answers of archives
 
     /// Asks for a collection: the first of the archives that answers.
@@ -149,23 +84,36 @@ extension Gateway {
         _ url: HTTPURL, accept: String, asking noun: String, as ability: Ability?, base: HTTPURL,
         _ context: RequestContext
     ) async throws(Problem) -> (UpstreamResponse, Backend) {
-        let backend = try permitted(base)
-        context.entry.backend = backend.name
-        let response = try await get(
-            BackendRequest(url: url, accept: accept, answer: .payload), on: context.exchange.loop,
+        let (response, backend) = try await ask(
+            url, accept: accept, asking: noun, as: ability, base: base, on: context.exchange.loop,
             clientAuthorization: context.exchange.request.fields["authorization"])
+        context.entry.backend = backend.name
         context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt
+        if response.head.status == 206 {
+            context.warn("299 wadogate: backend \(backend.name) has sent only a part of the \(noun)")
+        }
+        return (response, backend)
+    }
+
+    /// One archive's answer for a collection: 200, or 206 for a part of it.
+    ///
+    /// - Throws: ``Problem`` for every other status.
+    func ask(
+        _ url: HTTPURL, accept: String, asking noun: String, as ability: Ability?, base: HTTPURL, on loop: EventLoop,
+        clientAuthorization: String?
+    ) async throws(Problem) -> (response: UpstreamResponse, backend: Backend) {
+        let backend = try permitted(base)
+        let response = try await get(
+            BackendRequest(url: url, accept: accept, answer: .payload), on: loop,
+            clientAuthorization: clientAuthorization)
         let status = response.head.status
         guard status == 200 || status == 206 else {
             // A 404 may mean what was asked for.
             if let ability, [405, 501].contains(status) {
                 let archive = AbilityBook.Archive(backend: backend.name, type: .wadoRS)
-                note([RefusedResource(ability: ability, archive: archive, status: status)], context)
+                note([RefusedResource(ability: ability, archive: archive, status: status)], at: loop.now)
             }
             throw Problem(backendStatus: status, backend: backend.name, asking: noun)
-        }
-        if status == 206 {
-            context.warnings.append("299 wadogate: backend \(backend.name) has sent only a part of the \(noun)")
         }
         return (response, backend)
     }

@@ -1,0 +1,131 @@
+// Which instances a series has, as far as the cache can vouch for it: lists that complete answers have left, read back, and
+// held against what the archive and the record count now.
+import CachePolicy
+import DICOM
+import DiskCache
+import FHIR
+import Synchronization
+import WADO
+
+/// The list of a series' instances, as it is stored.
+final class Membership: Sendable {
+    let list: MembershipList
+    let description: ObjectDescription
+    private let places: [UID: Int]
+
+    init(_ list: MembershipList, _ description: ObjectDescription) {
+        self.list = list
+        self.description = description
+        places = Dictionary(
+            list.members.enumerated().map { ($1.instance, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func member(_ instance: UID) -> MembershipList.Member? { places[instance].map { list.members[$0] } }
+}
+
+/// Lists that were read lately, so that a request for one instance does not read its series' list anew. Bounded by
+/// instances.
+final class MembershipBook: Sendable {
+    private struct State {
+        var entries: [SeriesKey: (membership: Membership, lastUse: UInt64)] = [:]
+        var instances = 0
+        var uses: UInt64 = 0
+    }
+
+    /// About 200 bytes each.
+    private static let limit = 100_000
+
+    private let state = Mutex(State())
+
+    /// - Parameter etag: of the list as it is stored now.
+    func membership(of series: SeriesKey, etag: String) -> Membership? {
+        state.withLock { state in
+            guard let entry = state.entries[series], entry.membership.description.etag == etag else { return nil }
+            state.uses += 1
+            state.entries[series]?.lastUse = state.uses
+            return entry.membership
+        }
+    }
+
+    func remember(_ membership: Membership, of series: SeriesKey) {
+        state.withLock { state in
+            state.uses += 1
+            let old = state.entries.updateValue((membership, state.uses), forKey: series)
+            state.instances += membership.list.members.count - (old?.membership.list.members.count ?? 0)
+            while state.instances > Self.limit, state.entries.count > 1,
+                let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+            {
+                state.entries[oldest.key] = nil
+                state.instances -= oldest.value.membership.list.members.count
+            }
+        }
+    }
+}
+
+extension Gateway {
+    /// The list that is stored of a series, however old; nil when there is none that can be read.
+    func membership(of series: SeriesKey) async -> Membership? {
+        let key = ObjectKey(
+            tenant: series.tenant, study: series.study, series: series.series, instance: nil, object: .members)
+        guard let object = await cache.peek(key) else { return nil }
+        if let known = memberships.membership(of: series, etag: object.description.etag) { return known }
+        guard object.length <= MembershipList.sizeLimit,
+            let bytes = try? await object.read(at: 0, length: Int(object.length)),
+            let list = MembershipList(decoding: bytes)
+        else {
+            await cache.drop(object)
+            return nil
+        }
+        let membership = Membership(list, object.description)
+        memberships.remember(membership, of: series)
+        return membership
+    }
+
+    /// Stores a list in place of the one that was there, whose further knowledge of the same instances is kept.
+    func store(_ list: MembershipList, of series: SeriesKey, from backend: String, for record: StudyRecord?) async {
+        let earlier = await membership(of: series)
+        let list = earlier.map { list.completed(by: $0.list) } ?? list
+        let key = ObjectKey(
+            tenant: series.tenant, study: series.study, series: series.series, instance: nil, object: .members)
+        guard list.members.count <= MembershipList.limit,
+            case .fill(let writer)? = try? await cache.open(key, accepting: { _ in false })
+        else { return }
+        let description = ObjectDescription(
+            mediaType: "text/plain", backend: backend, etag: newTag(), recordVersion: record?.version)
+        do {
+            try await writer.begin(description, expectedLength: nil)
+            try await writer.append(list.encoded)
+            try await writer.commit()
+        } catch {
+            // Without a list the series is asked for again.
+            writer.fail(FillFailure(error))
+        }
+    }
+
+    /// How long a list counts as fresh where nobody can say how many instances the series has now, in seconds.
+    private static let unvouchedFreshness: Int64 = 60
+
+    /// The list against which a series may be answered from the cache now; nil when it must be asked for anew.
+    ///
+    /// - Parameters:
+    ///   - counts: what the archive counts now.
+    ///   - record: the study's record, whose count decides where the archive cannot be asked.
+    func vouched(
+        _ series: SeriesKey, counts: SeriesCounts.Answer, record: StudyRecord, _ context: RequestContext
+    ) async -> Membership? {
+        guard let membership = await membership(of: series) else { return nil }
+        let count = membership.list.members.count
+        switch counts {
+        case .counted(let counts): return counts[series.series] == count ? membership : nil
+        case .unreachable:
+            context.warn("299 wadogate: the archive cannot be asked whether the series has grown")
+            return membership
+        case .uncounted:
+            let recorded = record.series.first { $0.uid == series.series }?.numberOfInstances
+            if recorded == count { return membership }
+            let isYoung = secondsSince1970() - membership.list.time < Self.unvouchedFreshness
+            let isOfThisRecord = recorded == nil || membership.description.recordVersion == record.version
+            return isYoung && isOfThisRecord ? membership : nil
+        }
+    }
+}
