@@ -198,7 +198,7 @@ extension Gateway {
         let filler = DerivedFiller(
             writer: writer, derivation: derivation, description: description, target: target, instance: instance,
             workers: derivers)
-        runFill(on: context.exchange.loop) { await filler.run() }
+        runFill(on: context.loop) { await filler.run() }
     }
 
     private func onWorker<Value: Sendable>(

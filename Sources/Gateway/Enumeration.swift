@@ -163,7 +163,7 @@ extension Gateway {
             let response = try await get(
                 BackendRequest(
                     url: base.appending(path: path, query: query), accept: "application/dicom+json", answer: .json),
-                on: context.exchange.loop, clientAuthorization: context.exchange.request.fields["authorization"])
+                on: context.loop, clientAuthorization: context.clientAuthorization)
             guard [200, 204, 206].contains(response.head.status) else {
                 throw Problem(backendStatus: response.head.status, backend: backend.name, asking: "list of instances")
             }
@@ -182,7 +182,7 @@ extension Gateway {
         let response = try await get(
             BackendRequest(
                 url: base.appending(path: path, query: nil), accept: "application/dicom+json", answer: .json),
-            on: context.exchange.loop, clientAuthorization: context.exchange.request.fields["authorization"])
+            on: context.loop, clientAuthorization: context.clientAuthorization)
         // A part of the instances would be taken for all of them.
         guard response.head.status == 200 else {
             throw Problem(backendStatus: response.head.status, backend: backend.name, asking: "metadata")

@@ -32,7 +32,7 @@ extension Gateway {
     func resolve(_ request: RetrieveRequest, _ context: RequestContext) async throws(Problem) -> Located {
         let (study, known) = try locateStudy(of: request)
         let resolution: Resolution
-        do { resolution = try await directory.resolve(study, on: context.exchange.loop) } catch { throw Problem(error) }
+        do { resolution = try await directory.resolve(study, on: context.loop) } catch { throw Problem(error) }
         context.resolution = resolution
         try authorize(context.principal, resolution.record)
         try Self.checkStatus(of: resolution.record)

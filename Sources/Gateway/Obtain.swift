@@ -114,9 +114,9 @@ extension Gateway {
     ) {
         let filler = Filler(
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
-            rendering: rendering, translates: translates, facts: facts, loop: context.exchange.loop,
-            clientAuthorization: isPrivate ? context.exchange.request.fields["authorization"] : nil)
-        runFill(on: context.exchange.loop) { await filler.run() }
+            rendering: rendering, translates: translates, facts: facts, loop: context.loop,
+            clientAuthorization: isPrivate ? context.clientAuthorization : nil)
+        runFill(on: context.loop) { await filler.run() }
     }
 
     /// Runs a fill to its end, whoever listens, and counts it.
@@ -161,7 +161,7 @@ extension Gateway {
         let isPrivate = passesClientCredentials(located)
         if let facts = await cachedFacts(of: target), !isPrivate { return facts }
         let withMetadata = located.choice.candidates.filter {
-            $0.type == .wadoRS && abilities(of: $0, at: context.exchange.loop.now).has(.metadata) != false
+            $0.type == .wadoRS && abilities(of: $0, at: context.loop.now).has(.metadata) != false
         }
         if !withMetadata.isEmpty {
             var restful = located
@@ -197,7 +197,7 @@ extension Gateway {
 
     /// Remembers for a while that archives have no such resources.
     func note(_ refused: [RefusedResource], _ context: RequestContext) {
-        note(refused, at: context.exchange.loop.now)
+        note(refused, at: context.loop.now)
     }
 
     func note(_ refused: [RefusedResource], at now: ContinuousClock.Instant) {

@@ -139,7 +139,7 @@ extension Gateway {
             BackendRequest(
                 url: base.appending(path: target.path + "/rendered", query: query.isEmpty ? nil : query),
                 accept: "multipart/related; type=\"\(type)\"", answer: .picture),
-            on: context.exchange.loop, clientAuthorization: context.exchange.request.fields["authorization"])
+            on: context.loop, clientAuthorization: context.clientAuthorization)
         guard response.head.status == 200 else {
             throw Problem(backendStatus: response.head.status, backend: backend.name, asking: "rendered image")
         }
@@ -158,7 +158,7 @@ extension Gateway {
     ) async throws(Problem) -> String {
         let query: RenderingQuery
         do { query = try request.rendering.wadoRSQuery(rows: nil, columns: nil) } catch { throw Problem(error) }
-        let loop = context.exchange.loop
+        let loop = context.loop
         var proof = Proof(known: abilities(of: candidate, at: loop.now))
         let unknown = proof.known.unknown(of: query.needs)
         if !unknown.isEmpty, let first = references.first, let base = candidate.base {
@@ -169,7 +169,7 @@ extension Gateway {
                     of: .init(backend: backend.name, type: candidate.type), base: base, with: image, frame: nil,
                     type: type, rendering: request.rendering, facts: await cachedFacts(of: image), on: loop,
                     clientAuthorization: backend.credentials == .client
-                        ? context.exchange.request.fields["authorization"] : nil))
+                        ? context.clientAuthorization : nil))
         }
         try proof.require(query.needs, of: candidate.type)
         return query.items

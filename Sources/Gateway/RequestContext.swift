@@ -12,7 +12,9 @@ import WADO
 ///
 /// Unchecked because it belongs to its exchange's loop and is touched only there.
 final class RequestContext: @unchecked Sendable {
-    let exchange: Exchange
+    /// Nil for an errand of the gateway's own, such as warming: nobody is answered.
+    private let client: Exchange?
+    let loop: EventLoop
     let startedAt: ContinuousClock.Instant
     var entry = RequestLogEntry()
     var principal = Principal(name: nil)
@@ -30,7 +32,8 @@ final class RequestContext: @unchecked Sendable {
     private(set) var hasBegun = false
 
     init(exchange: Exchange) {
-        self.exchange = exchange
+        client = exchange
+        loop = exchange.loop
         startedAt = exchange.loop.now
         entry.requestID = Self.identifier(from: exchange.request.fields["x-request-id"])
         entry.peer = exchange.peer
@@ -41,6 +44,22 @@ final class RequestContext: @unchecked Sendable {
             entry.method = exchange.request.method.description
         }
     }
+
+    /// For an errand of the gateway's own.
+    init(errandOn loop: EventLoop) {
+        client = nil
+        self.loop = loop
+        startedAt = loop.now
+    }
+
+    /// Where an answer is made: an errand never comes there.
+    var exchange: Exchange {
+        guard let client else { preconditionFailure("an errand answers nobody") }
+        return client
+    }
+
+    /// The client's Authorization, which goes on to backends that get the clients' own credentials.
+    var clientAuthorization: String? { client?.request.fields["authorization"] }
 
     /// Adds a `Warning`, once.
     func warn(_ text: String) {

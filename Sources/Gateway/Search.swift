@@ -78,7 +78,7 @@ struct Search {
 
     private func plan() async -> RetrievePlan {
         let facts = variants.first?.isPicture == true ? await gateway.cachedFacts(of: target) : nil
-        let now = context.exchange.loop.now
+        let now = context.loop.now
         return RetrievePlan(
             for: variants, of: target, as: request, from: located.choice, holding: held.mapValues { $0.description },
             facts: facts

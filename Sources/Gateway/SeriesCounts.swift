@@ -68,7 +68,7 @@ extension Gateway {
         guard let base = (choice.searches + choice.restful).compactMap(\.base).first, let backend = try? permitted(base)
         else { return .uncounted }
         let key = SeriesCounts.Key(study: study, base: "\(base)")
-        let now = context.exchange.loop.now
+        let now = context.loop.now
         if let known = seriesCounts.known(key, at: now) { return known }
         let answer = await count(study, base, backend, context)
         seriesCounts.remember(answer, key, at: now)
@@ -81,7 +81,7 @@ extension Gateway {
         let url = base.appending(path: "/studies/\(study)/series", query: "includefield=00201209&limit=1000")
         var lister = CollectionLister(study: study, series: nil)
         let request = BackendRequest(url: url, accept: "application/dicom+json", answer: .json)
-        guard let response = try? await get(request, on: context.exchange.loop, clientAuthorization: nil) else {
+        guard let response = try? await get(request, on: context.loop, clientAuthorization: nil) else {
             return .unreachable
         }
         switch response.head.status {

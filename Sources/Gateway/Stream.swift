@@ -85,8 +85,8 @@ extension Gateway {
         _ context: RequestContext
     ) async throws(Problem) -> (UpstreamResponse, Backend) {
         let (response, backend) = try await ask(
-            url, accept: accept, asking: noun, as: ability, base: base, on: context.exchange.loop,
-            clientAuthorization: context.exchange.request.fields["authorization"])
+            url, accept: accept, asking: noun, as: ability, base: base, on: context.loop,
+            clientAuthorization: context.clientAuthorization)
         context.entry.backend = backend.name
         context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt
         if response.head.status == 206 {

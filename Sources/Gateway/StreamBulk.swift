@@ -138,7 +138,7 @@ extension Gateway {
         guard let target = located.target, case .bulk(let tail) = request.resource else { throw .unproven }
         guard let first = located.choice.candidates.first else { throw Problem(located.choice.refusal) }
         let object = ObjectClass.bulk(tail: tail)
-        let known = abilities(of: first, at: context.exchange.loop.now)
+        let known = abilities(of: first, at: context.loop.now)
         guard first.type == .wadoRS, !object.isOwnBulkData, known.has(.bulkdata) != false else {
             return try await derivePixelValue(tail, of: target, located, request, context)
         }

@@ -194,8 +194,8 @@ extension Gateway {
         if isNew {
             let filler = CollectionFiller(
                 gateway: self, fill: fill, candidates: candidates, record: located.resolution.record,
-                loop: context.exchange.loop)
-            runFill(on: context.exchange.loop) { await filler.run() }
+                loop: context.loop)
+            runFill(on: context.loop) { await filler.run() }
         }
         return (fill, isNew)
     }

@@ -29,7 +29,7 @@ extension Gateway {
         _ context: RequestContext
     ) async throws(Problem) -> Opened<Documents> {
         try await open(source, of: located, request, context) { candidates, series throws(Problem) in
-            let able = candidates.filter { abilities(of: $0, at: context.exchange.loop.now).has(.metadata) != false }
+            let able = candidates.filter { abilities(of: $0, at: context.loop.now).has(.metadata) != false }
             guard !able.isEmpty else {
                 throw Problem(status: 501, "The archive of what was asked for is known to offer no metadata.")
             }

@@ -133,7 +133,7 @@ extension Gateway {
         do { asked = try request.rendering.wadoRSQuery(rows: nil, columns: nil) } catch { throw Problem(error) }
         asked.needs.remove(.viewport)
         let able = candidates.filter { candidate in
-            let known = abilities(of: candidate, at: context.exchange.loop.now)
+            let known = abilities(of: candidate, at: context.loop.now)
             return known.has(.thumbnail) != false && asked.needs.allSatisfy { known.has($0) == true }
         }
         return (asked.items.isEmpty ? nil : asked.items, able)
