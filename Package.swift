@@ -62,9 +62,9 @@ let package = Package(
         room(
             "Configuration",
             [
-                "CYAML", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "Gateway", "Operations", "HTTP",
-                "FHIR",
-                "WADO",
+                "CYAML", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "CachePolicy", "Gateway",
+                "Operations",
+                "HTTP", "FHIR", "WADO",
             ]),
         .executableTarget(
             name: "wadogate",

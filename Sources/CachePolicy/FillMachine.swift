@@ -1,8 +1,16 @@
-// The life of one fill: who may do what when, and who is to be woken. Pure: no file, no lock, no continuation.
+// The life of one fill: who may do what when, who listens to it, and who is to be woken. Pure: no file, no lock, no
+// continuation.
 
 package import DICOM
 
-/// The states of a fill, and those that wait for it.
+/// Whether a fill goes on when nobody listens to it any more.
+package enum KeepFilling: String, Sendable, CaseIterable {
+    case always, never
+    /// When more than half of the announced length is there.
+    case half
+}
+
+/// The states of a fill, and those that listen to it: clients' requests that wait for it or are being sent its bytes.
 ///
 ///     state      begin    admit, wrote   seal     finish    fail      next
 ///     opened     yes      refused        refused  –         yes       growing, failed
@@ -12,15 +20,15 @@ package import DICOM
 ///     failed     refused  refused        refused  ignored   ignored
 ///
 /// A waiter is woken when its wish can be answered, and asks again. Events return the waiters to be woken, so that the
-/// caller can do so outside its lock.
+/// caller can do so outside its lock. A fill that has not started yet (it waits for its turn) ends with its last listener.
 package struct FillMachine<Waiter, Failure>: ~Copyable {
     /// What a waiter waits for.
     package enum Wish: Hashable, Sendable {
         case description
         /// Body bytes beyond this offset, or the end.
         case bytes(beyond: Int64)
-        /// Being published, or finished when it is not to be.
-        case finish
+        /// The object: published, or finished when it is not to be.
+        case object
     }
 
     /// How far it is.
@@ -50,13 +58,26 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     /// The announced length of the body in bytes.
     package private(set) var expectedLength: Int64?
     private var admitted: Int64 = 0
+    private var hasStarted = false
+    /// Up to where each listener has taken the body, and where what it was given last ends.
+    private var listeners: [Int: (taken: Int64, given: Int64)] = [:]
+    private var lastListener = 0
     private var waiters: [Int: (wish: Wish, waiter: Waiter)] = [:]
     private let limit: Int64
+    private let keepFilling: KeepFilling
 
-    /// - Parameter limit: the most bytes that the body may have.
-    package init(limit: Int64) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: the most bytes that the body may have.
+    ///   - keepFilling: whether it goes on when the last listener leaves.
+    package init(limit: Int64, keepFilling: KeepFilling = .always) {
+        self.limit = limit
+        self.keepFilling = keepFilling
+    }
 
     // MARK: The filler's events
+
+    /// A source is asked: what was begun may be worth ending even when nobody listens.
+    package mutating func start() { hasStarted = true }
 
     /// The description is known.
     ///
@@ -123,7 +144,49 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
         return wake()
     }
 
-    // MARK: The followers' events
+    // MARK: The listeners' events
+
+    /// One more listener, from the body's beginning; nil when the fill has failed.
+    package mutating func join() -> Int? {
+        if case .failed = phase { return nil }
+        lastListener += 1
+        listeners[lastListener] = (0, 0)
+        return lastListener
+    }
+
+    /// A listener has taken what it was given, or needs nothing before that place. Answers how far it is.
+    package mutating func take(upTo offset: Int64? = nil, id: Int) -> Int64 {
+        guard let (_, given) = listeners[id] else { return 0 }
+        let taken = max(given, offset ?? 0)
+        listeners[id] = (taken, taken)
+        return taken
+    }
+
+    /// A listener is handed the body up to there. It has not taken it before it asks again.
+    package mutating func give(upTo offset: Int64, id: Int) { listeners[id]?.given = offset }
+
+    /// A listener leaves. Without any, the fill fails unless it is worth going on.
+    ///
+    /// - Returns: whether it has failed by that: its filler should stop.
+    package mutating func leave(id: Int, failure: @autoclosure () -> Failure) -> Bool {
+        waiters[id] = nil
+        guard listeners.removeValue(forKey: id) != nil, listeners.isEmpty, !isWorthGoingOn else { return false }
+        phase = .failed(failure())
+        return true
+    }
+
+    private var isWorthGoingOn: Bool {
+        switch phase {
+        case .sealed, .finished, .failed: return true
+        case .opened, .growing: break
+        }
+        guard hasStarted else { return false }
+        return switch keepFilling {
+        case .always: true
+        case .never: false
+        case .half: expectedLength.map { admitted > $0 / 2 } ?? false
+        }
+    }
 
     /// Whether a wish can be answered now, by ``phase``.
     package func isDecided(_ wish: Wish) -> Bool {
@@ -133,19 +196,19 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
         case (_, .description): true
         case (.growing(_, let written), .bytes(let offset)): written > offset
         case (.sealed, .bytes): true
-        case (.growing, .finish), (.sealed, .finish): false
+        case (.growing, .object), (.sealed, .object): false
         }
     }
 
-    /// Remembers a waiter until its wish is decided; false when it is already. `id` is the caller's, unique to the fill.
+    /// Remembers a listener until its wish is decided; false when it is already. A listener has one wish at a time.
     package mutating func enqueue(_ wish: Wish, id: Int, waiter: Waiter) -> Bool {
         if isDecided(wish) { return false }
         waiters[id] = (wish, waiter)
         return true
     }
 
-    /// The waiter leaves. Answers it if it was still waiting.
-    package mutating func leave(id: Int) -> Waiter? { waiters.removeValue(forKey: id)?.waiter }
+    /// The listener waits no longer. Answers its waiter if it was still waiting.
+    package mutating func giveUp(id: Int) -> Waiter? { waiters.removeValue(forKey: id)?.waiter }
 
     /// Whether someone waits for bytes: they should be written at once then.
     package var hasHungryWaiter: Bool {

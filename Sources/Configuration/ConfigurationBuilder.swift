@@ -1,5 +1,6 @@
 // From settings by name to the rooms' own structures. Checks that need one entry stand here, those between settings in
 // ConfigurationBuilder+Checks.swift, those of files in ConfigurationBuilder+Files.swift.
+import CachePolicy
 import DiskCache
 import FHIR
 import Gateway
@@ -177,6 +178,7 @@ struct ConfigurationBuilder {
         // The default is not an operator's word: a small cache needs no second setting.
         if !values.has("cache.max_object") { settings.maxObject = min(settings.maxObject, settings.maxSize) }
         settings.minFree = values.integer("cache.min_free") ?? settings.minFree
+        settings.keepFilling = values.text("cache.keep_filling").flatMap { KeepFilling(rawValue: $0) } ?? .always
         return settings
     }
 

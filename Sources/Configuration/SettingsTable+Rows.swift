@@ -229,8 +229,8 @@ extension SettingsTable {
             "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
             "Larger objects are refused with 413. Never more than `max_size`."),
         .value(
-            "cache.keep_filling", .choice(["always"]), default: "always",
-            "Whether a fill goes on when its last client has left."),
+            "cache.keep_filling", .choice(["always", "never", "half"]), default: "always",
+            "Whether a fill goes on when its last client has left; half: if more than half of it is there."),
     ]
 
     private static let operations: [Setting] = [

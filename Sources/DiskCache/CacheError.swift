@@ -22,6 +22,9 @@ package struct FillFailure: Error, Sendable {
 /// The filler went away without ``FillWriter/commit()`` or ``FillWriter/fail(_:)``.
 package struct FillDropped: Error, Sendable {}
 
+/// Nobody listened to the fill any more, and it was not worth going on.
+package struct FillUnwanted: Error, Sendable {}
+
 /// The cache directory can't be used at all; the text is for the operator.
 package struct CacheDirectoryError: Error, CustomStringConvertible, Sendable {
     package let description: String

@@ -7,7 +7,7 @@ struct CacheIndex {
     /// What is known of a key without asking the disk.
     enum Glance {
         case object(StoredObject)
-        case fill(Fill)
+        case fill(Follower)
         case nothing
     }
 
@@ -28,18 +28,20 @@ struct CacheIndex {
 
     mutating func object(for key: ObjectKey) -> StoredObject? { descriptors.value(for: key) }
 
-    func fill(for key: ObjectKey) -> Fill? { fills[key] }
+    /// A new listener of the fill under way, if there is one that still wants any.
+    func follower(of key: ObjectKey) -> Follower? { fills[key]?.join() }
 
     /// A fill comes before an object: where there are both, the object is being replaced.
     mutating func glance(_ key: ObjectKey) -> Glance {
-        if let fill = fills[key] { return .fill(fill) }
+        if let follower = follower(of: key) { return .fill(follower) }
         if let object = descriptors.value(for: key) { return .object(object) }
         return .nothing
     }
 
     // MARK: Fills
 
-    /// Lets a fill be followed, under its series' present generation. Nobody may be filling its key.
+    /// Lets a fill be followed, under its series' present generation. Nobody may be filling its key, but for a fill that
+    /// has failed.
     mutating func register(_ fill: Fill) -> UInt64 {
         fills[fill.key] = fill
         running.insert(ObjectIdentifier(fill))

@@ -121,23 +121,24 @@ package final class DiskCache: Sendable {
             accounting.noteUse(of: object)
             return .hit(object)
         case .object: mustReplace = true
-        case .fill(let fill): return .follow(fill)
+        case .fill(let follower): return .follow(follower)
         case .nothing:
             if let object = await openStored(key) {
                 if isAcceptable(object.description) { return .hit(object) }
                 mustReplace = true
             }
         }
-        let new = Fill(key: key, limit: bodyLimit)
+        let (new, follower) = Fill.begun(for: key, limit: bodyLimit, keepFilling: settings.keepFilling)
         // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
         let opening = index.withLock { index -> Opening in
-            if let fill = index.fill(for: key) { return .follow(fill) }
+            if let follower = index.follower(of: key) { return .follow(follower) }
             if let object = index.object(for: key) {
                 if isAcceptable(object.description) { return .hit(object) }
                 mustReplace = true
             }
             let generation = index.isClosed ? nil : index.register(new)
-            return .fill(FillWriter(fill: new, generation: generation, replaces: mustReplace, cache: self))
+            return .fill(
+                FillWriter(fill: new, generation: generation, replaces: mustReplace, cache: self), follower)
         }
         if case .hit(let object) = opening { accounting.noteUse(of: object) }
         return opening
@@ -157,9 +158,10 @@ package final class DiskCache: Sendable {
         }
     }
 
-    /// A fill that is never published nor shared: a spool for what may not be cached.
-    package func privateFill(_ key: ObjectKey) -> FillWriter {
-        FillWriter(fill: Fill(key: key, limit: bodyLimit), generation: nil, replaces: false, cache: self)
+    /// A fill that is never published nor shared: a spool for what may not be cached. It ends with its last listener.
+    package func privateFill(_ key: ObjectKey) -> (FillWriter, Follower) {
+        let (fill, follower) = Fill.begun(for: key, limit: bodyLimit, keepFilling: .never)
+        return (FillWriter(fill: fill, generation: nil, replaces: false, cache: self), follower)
     }
 
     private func openStored(_ key: ObjectKey) async -> StoredObject? {
@@ -197,6 +199,7 @@ package final class DiskCache: Sendable {
 /// What a look-up answers.
 package enum Opening: Sendable {
     case hit(StoredObject)
-    case follow(Fill)
-    case fill(FillWriter)
+    case follow(Follower)
+    /// The licence, and a listener of one's own. Who only fills lets go of it once the writer has started.
+    case fill(FillWriter, Follower)
 }

@@ -1,5 +1,7 @@
 // What an operator may tune, and what there is to see. Values only.
 
+package import CachePolicy
+
 /// The settings of the disk cache.
 package struct DiskCacheSettings: Sendable {
     /// The cache's folder; made when it is missing.
@@ -10,6 +12,8 @@ package struct DiskCacheSettings: Sendable {
     package var maxObject: Int64
     /// Bytes that shall stay free on the disk.
     package var minFree: Int64
+    /// Whether a fill goes on when its last listener has left.
+    package var keepFilling = KeepFilling.always
     /// How many objects keep their descriptor open. At least 1.
     package var maxDescriptors = 1024
     /// Files without a name until they are published (O_TMPFILE), where the file system has them.

@@ -73,14 +73,28 @@ extension Fill {
     func finish(_ object: StoredObject) {
         let woken = state.withLock { state in
             state.object = object
+            state.stop = nil
             return state.machine.finish(object.description)
         }
         for waiter in woken { waiter.resume() }
     }
 
     func fail(_ failure: FillFailure) {
-        let woken = state.withLock { $0.machine.fail(failure) }
+        let woken = state.withLock { state in
+            state.stop = nil
+            return state.machine.fail(failure)
+        }
         for waiter in woken { waiter.resume() }
+    }
+
+    /// A hungry follower writes what was gathered itself; the filler's next bytes may be a long time coming.
+    func writePendingForFollower() {
+        guard pendingCount.load(ordering: .acquiring) > 0 else { return }
+        do throws(CacheError) {
+            try flush()
+        } catch {
+            fail(FillFailure(error))
+        }
     }
 
     // MARK: Writing

@@ -1,9 +1,9 @@
-// A fill under way as its followers see it, on whichever loop they live.
+// A fill under way: what its filler and its followers share. Those see it through FillWriter and Follower.
 package import CachePolicy
 import EventLoop
 import Synchronization
 
-/// The follower's side of a fill in progress. It does not care who fills, nor whether its first client is still there.
+/// A fill in progress. It does not care who fills, nor whether its first client is still there.
 ///
 /// Two locks: `body` orders the writes and is held during them, `state` answers followers and is held for moments. `body`
 /// is taken before `state`, never after it; continuations are resumed with neither held.
@@ -17,7 +17,8 @@ package final class Fill: Sendable {
         var file: FillFile?
         var bodyOffset: Int64 = 0
         var object: StoredObject?
-        var lastWaiter = 0
+        /// Stops the filler when nobody wants the fill any more.
+        var stop: (@Sendable () -> Void)?
     }
 
     struct Body: ~Copyable {
@@ -31,25 +32,21 @@ package final class Fill: Sendable {
     /// The bytes in `pending`: readable without waiting for a write to end.
     let pendingCount = Atomic<Int>(0)
 
-    init(key: ObjectKey, limit: Int64) {
+    private init(key: ObjectKey, limit: Int64, keepFilling: KeepFilling) {
         self.key = key
-        state = Mutex(State(machine: Machine(limit: limit)))
+        state = Mutex(State(machine: Machine(limit: limit, keepFilling: keepFilling)))
     }
 
-    // MARK: For followers
+    /// A fill and its first listener.
+    static func begun(for key: ObjectKey, limit: Int64, keepFilling: KeepFilling) -> (Fill, Follower) {
+        let fill = Fill(key: key, limit: limit, keepFilling: keepFilling)
+        guard let follower = fill.join() else { preconditionFailure("a fill that nobody else knows has not failed") }
+        return (fill, follower)
+    }
 
-    /// Suspends until the description is known.
-    ///
-    /// - Throws: ``CacheError/fillFailed(_:)``, with `CancellationError` when the caller's task is cancelled.
-    package func description() async throws(CacheError) -> ObjectDescription {
-        while true {
-            switch currentPhase {
-            case .growing(let description, _), .sealed(let description, _), .finished(let description, _):
-                return description
-            case .failed(let failure): throw .fillFailed(failure)
-            case .opened: try await suspend(until: .description)
-            }
-        }
+    /// One more listener, from the body's beginning; nil when it comes too late.
+    package func join() -> Follower? {
+        state.withLock { $0.machine.join() }.map { Follower(of: self, id: $0) }
     }
 
     /// The whole length in bytes, if the filler announced one or is through.
@@ -59,80 +56,6 @@ package final class Fill: Sendable {
             case .sealed(_, let length), .finished(_, let length): length
             default: state.machine.expectedLength
             }
-        }
-    }
-
-    /// The growing file, open as long as this fill lives; -1 until the description is known.
-    package var descriptor: Int32 { state.withLock { $0.file?.descriptor.number ?? -1 } }
-
-    /// Where the body begins in the file, once the description is known.
-    package var bodyOffset: Int64 { state.withLock { $0.bodyOffset } }
-
-    /// Suspends until body bytes beyond `offset` are in the file or the body is complete.
-    ///
-    /// - Throws: ``CacheError/fillFailed(_:)``, with `CancellationError` when the caller's task is cancelled.
-    package func wait(beyond offset: Int64) async throws(CacheError) -> Progress {
-        while true {
-            switch currentPhase {
-            case .growing(_, let written) where written > offset: return .available(written)
-            case .sealed(_, let length), .finished(_, let length): return .complete(length)
-            case .failed(let failure): throw .fillFailed(failure)
-            case .opened, .growing: try await suspend(until: .bytes(beyond: offset))
-            }
-        }
-    }
-
-    /// Suspends until it is published, or finished when it is not to be.
-    ///
-    /// - Throws: ``CacheError/fillFailed(_:)``, with `CancellationError` when the caller's task is cancelled.
-    package func object() async throws(CacheError) -> StoredObject {
-        while true {
-            let (object, failure) = state.withLock { state -> (StoredObject?, FillFailure?) in
-                if case .failed(let failure) = state.machine.phase { return (nil, failure) }
-                return (state.object, nil)
-            }
-            if let object { return object }
-            if let failure { throw .fillFailed(failure) }
-            try await suspend(until: .finish)
-        }
-    }
-
-    /// How far the body is.
-    package enum Progress: Sendable, Equatable {
-        /// This many body bytes may be sent.
-        case available(Int64)
-        /// The body is complete with this length.
-        case complete(Int64)
-    }
-
-    private var currentPhase: Machine.Phase { state.withLock { $0.machine.phase } }
-
-    private func suspend(until wish: Machine.Wish) async throws(CacheError) {
-        let id = state.withLock { state in
-            state.lastWaiter += 1
-            return state.lastWaiter
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                // Asked under the lock: a cancellation that comes later finds the waiter in its place.
-                let mustWait = state.withLock { state in
-                    !Task.isCancelled && state.machine.enqueue(wish, id: id, waiter: continuation)
-                }
-                if !mustWait { continuation.resume() } else if case .bytes = wish { writePendingForFollower() }
-            }
-        } onCancel: {
-            state.withLock { $0.machine.leave(id: id) }?.resume()
-        }
-        if Task.isCancelled { throw .fillFailed(FillFailure(CancellationError())) }
-    }
-
-    /// A hungry follower writes what was gathered itself; the filler's next bytes may be a long time coming.
-    private func writePendingForFollower() {
-        guard pendingCount.load(ordering: .acquiring) > 0 else { return }
-        do throws(CacheError) {
-            try flush()
-        } catch {
-            fail(FillFailure(error))
         }
     }
 }

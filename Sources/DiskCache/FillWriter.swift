@@ -33,6 +33,20 @@ package final class FillWriter: Sendable {
 
     deinit { fail(FillFailure(FillDropped())) }
 
+    /// Says that a source is being asked now: before that, the fill ends with its last listener, afterwards as
+    /// ``DiskCacheSettings/keepFilling`` has it.
+    ///
+    /// - Parameter stop: called once from any thread when nobody wants the fill any more, and it has failed by that.
+    package func start(stop: @escaping @Sendable () -> Void) {
+        let isUnwanted = fill.state.withLock { state in
+            state.machine.start()
+            if case .failed = state.machine.phase { return true }
+            state.stop = stop
+            return false
+        }
+        if isUnwanted { stop() }
+    }
+
     /// Says what is coming; followers may start. Makes the file on a worker and reserves its space, or the first of it.
     ///
     /// - Parameter expectedLength: the body's length in bytes, if the source announced one.

@@ -8,7 +8,7 @@ enum AnswerPiece: Sendable {
     /// A range of a stored object's body.
     case stored(StoredObject, Range<Int64>)
     /// A fill in progress from one offset up to another; nil: to its end.
-    case filling(Fill, from: Int64, to: Int64?)
+    case filling(Follower, from: Int64, to: Int64?)
     /// A stored document whose placeholders are completed with the client's base URL.
     case completed(StoredObject)
 
@@ -17,7 +17,7 @@ enum AnswerPiece: Sendable {
         switch self {
         case .bytes(let bytes): Int64(bytes.count)
         case .stored(_, let range): range.upperBound - range.lowerBound
-        case .filling(let fill, let from, let to): (to ?? fill.expectedLength).map { $0 - from }
+        case .filling(let follower, let from, let to): (to ?? follower.fill.expectedLength).map { $0 - from }
         case .completed(let object): object.length + Int64(object.description.placeholders * (baseLength - 1))
         }
     }
@@ -28,7 +28,8 @@ enum AnswerPiece: Sendable {
         case .bytes(let bytes): .bytes(Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
         case .stored(let object, let own):
             .stored(object, own.lowerBound + range.lowerBound..<own.lowerBound + range.upperBound)
-        case .filling(let fill, let from, _): .filling(fill, from: from + range.lowerBound, to: from + range.upperBound)
+        case .filling(let follower, let from, _):
+            .filling(follower, from: from + range.lowerBound, to: from + range.upperBound)
         case .completed: nil
         }
     }

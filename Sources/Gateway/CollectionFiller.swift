@@ -103,11 +103,14 @@ final class CollectionFiller: @unchecked Sendable {
         let member = CollectionFill.Member(target: target, facts: facts, object: object)
         let opening: Opening
         do { opening = try await gateway.cache.open(gateway.key(object, of: target)) } catch { throw Problem(error) }
-        guard case .fill(let writer) = opening else {
+        guard case .fill(let writer, let own) = opening else {
             fill.append(member)
             try await head.skip(parts)
             return
         }
+        // Wanted as long as the collection is, whoever has come to it already.
+        writer.start {}
+        own.skip(to: .max)
         let description = ObjectDescription(
             mediaType: "application/dicom", transferSyntax: syntax, backend: backend, etag: newTag(), facts: facts)
         do throws(Problem) {
@@ -122,6 +125,7 @@ final class CollectionFiller: @unchecked Sendable {
         let (commits, loop) = (commits, loop)
         loop.spawn {
             try? await writer.commit()
+            own.leave()
             commits.ended()
         }
     }

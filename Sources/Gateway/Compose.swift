@@ -160,7 +160,7 @@ extension Obtained {
     var objectClass: ObjectClass {
         switch self {
         case .stored(let object, _): object.key.object
-        case .filling(let fill, _, _): fill.key.object
+        case .filling(let follower, _, _): follower.fill.key.object
         case .slice(_, _, _, let object): object
         }
     }
@@ -170,7 +170,7 @@ extension Obtained {
         case .stored(let object, _):
             if case .metadata = object.key.object { return .completed(object) }
             return .stored(object, 0..<object.length)
-        case .filling(let fill, _, _): return .filling(fill, from: 0, to: nil)
+        case .filling(let follower, _, _): return .filling(follower, from: 0, to: nil)
         case .slice(let object, let range, _, _): return .stored(object, range)
         }
     }

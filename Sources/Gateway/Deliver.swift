@@ -42,10 +42,10 @@ extension Gateway {
 
     /// Waits for what must be whole before it can be sent: documents whose placeholders are counted at their end.
     func settled(_ obtained: Obtained) async throws(Problem) -> Obtained {
-        guard case .filling(let fill, let description, let outcome) = obtained,
+        guard case .filling(let follower, let description, let outcome) = obtained,
             description.mediaType.hasPrefix("application/dicom+")
         else { return obtained }
-        do { return .stored(try await fill.object(), outcome) } catch { throw Problem(error) }
+        do { return .stored(try await follower.object(), outcome) } catch { throw Problem(error) }
     }
 
     /// A list of frames is sent one after the other, the next looked for before the present one is sent: a list of any
@@ -104,7 +104,7 @@ extension Gateway {
         switch piece {
         case .bytes(let bytes): try await context.write(bytes)
         case .stored(let object, let range): try await send(object, range, context)
-        case .filling(let fill, let from, let to): try await follow(fill, from: from, to: to, context)
+        case .filling(let follower, let from, let to): try await follow(follower, from: from, to: to, context)
         case .completed(let object): try await complete(object, base: base, context)
         }
     }
@@ -127,25 +127,22 @@ extension Gateway {
     }
 
     /// What is in the file so far, then what arrives: each client at its own pace, the file between it and the backend.
-    private func follow(_ fill: Fill, from: Int64, to: Int64?, _ context: RequestContext) async throws(Problem) {
-        var sent = from
-        while to.map({ sent < $0 }) ?? true {
-            let progress: Fill.Progress
-            do { progress = try await fill.wait(beyond: sent) } catch { throw Problem(error) }
-            let (there, isComplete) =
-                switch progress {
-                case .available(let count): (count, false)
-                case .complete(let count): (count, true)
-                }
-            let end = min(there, to ?? there)
-            if end > sent {
+    private func follow(
+        _ follower: Follower, from: Int64, to: Int64?, _ context: RequestContext
+    ) async throws(Problem) {
+        follower.skip(to: from)
+        while let piece = try await next(of: follower, upTo: to) {
+            switch piece {
+            case .file(let descriptor, let offset, let length):
                 try await context.write(
-                    FileRegion(
-                        descriptor: fill.descriptor, offset: fill.bodyOffset + sent, length: end - sent, owner: fill))
-                sent = end
+                    FileRegion(descriptor: descriptor, offset: offset, length: length, owner: follower.fill))
             }
-            if isComplete { return }
         }
+        follower.leave()
+    }
+
+    private func next(of follower: Follower, upTo end: Int64?) async throws(Problem) -> Follower.Piece? {
+        do { return try await follower.next(upTo: end) } catch { throw Problem(error) }
     }
 
     private func complete(_ object: StoredObject, base: [UInt8], _ context: RequestContext) async throws(Problem) {

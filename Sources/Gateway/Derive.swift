@@ -75,8 +75,8 @@ extension Gateway {
     func whole(_ obtained: Obtained) async throws(Problem) -> StoredObject {
         switch obtained {
         case .stored(let object, _), .slice(let object, _, _, _): return object
-        case .filling(let fill, _, _):
-            do { return try await fill.object() } catch { throw Problem(error) }
+        case .filling(let follower, _, _):
+            do { return try await follower.object() } catch { throw Problem(error) }
         }
     }
 
@@ -160,11 +160,11 @@ extension Gateway {
         of target: InstanceTarget, from instance: StoredObject, _ context: RequestContext, isPrivate: Bool
     ) async throws(Problem) -> Obtained {
         let key = key(object, of: target)
-        let fill: Fill
+        let follower: Follower
         if isPrivate {
-            let writer = cache.privateFill(key)
+            let writer: FillWriter
+            (writer, follower) = cache.privateFill(key)
             start(writer, derivation, mediaType, transferSyntax, target, instance, context)
-            fill = writer.fill
         } else {
             var opening = try await opening(key)
             if case .hit(let object) = opening, let tag = derivation.tag(from: instance),
@@ -176,13 +176,13 @@ extension Gateway {
             }
             switch opening {
             case .hit(let object): return .stored(object, .hit)
-            case .follow(let running): fill = running
-            case .fill(let writer):
+            case .follow(let running): follower = running
+            case .fill(let writer, let own):
                 start(writer, derivation, mediaType, transferSyntax, target, instance, context)
-                fill = writer.fill
+                follower = own
             }
         }
-        do { return .filling(fill, try await fill.description(), .derived) } catch { throw Problem(error) }
+        do { return .filling(follower, try await follower.description(), .derived) } catch { throw Problem(error) }
     }
 
     private func opening(_ key: ObjectKey) async throws(Problem) -> Opening {
@@ -198,7 +198,7 @@ extension Gateway {
         let filler = DerivedFiller(
             writer: writer, derivation: derivation, description: description, target: target, instance: instance,
             workers: derivers)
-        runFill(on: context.loop) { await filler.run() }
+        run(writer, on: context.loop) { await filler.run() }
     }
 
     private func onWorker<Value: Sendable>(

@@ -88,8 +88,11 @@ extension Gateway {
         let key = ObjectKey(
             tenant: series.tenant, study: series.study, series: series.series, instance: nil, object: .members)
         guard list.members.count <= MembershipList.limit,
-            case .fill(let writer)? = try? await cache.open(key, accepting: { _ in false })
+            case .fill(let writer, let own)? = try? await cache.open(key, accepting: { _ in false })
         else { return }
+        writer.start {}
+        own.skip(to: .max)
+        defer { own.leave() }
         let description = ObjectDescription(
             mediaType: "text/plain", backend: backend, etag: newTag(), recordVersion: record?.version)
         do {

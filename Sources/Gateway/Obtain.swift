@@ -13,7 +13,7 @@ import WADO
 /// An object that is there, or on its way.
 enum Obtained {
     case stored(StoredObject, CacheOutcome)
-    case filling(Fill, ObjectDescription, CacheOutcome)
+    case filling(Follower, ObjectDescription, CacheOutcome)
     /// A part of a stored instance that is sent as it lies there: one frame, one attribute's value.
     case slice(StoredObject, Range<Int64>, ObjectDescription, ObjectClass)
 
@@ -75,35 +75,36 @@ extension Gateway {
         _ context: RequestContext, isPrivate: Bool, translating: Bool = false, facts: InstanceFacts? = nil
     ) async throws(Problem) -> Obtained {
         let key = key(object, of: target)
-        let fill: Fill
+        let follower: Follower
         var outcome = CacheOutcome.follow
         if isPrivate {
-            if let own = context.ownInstance, own.key == key {
-                return .filling(own, try await description(of: own), .bypass)
+            if let own = context.ownInstance, own.fill.key == key, let follower = own.fill.join() {
+                return .filling(follower, try await description(of: follower), .bypass)
             }
-            let writer = cache.privateFill(key)
+            let writer: FillWriter
+            (writer, follower) = cache.privateFill(key)
             start(writer, object, target, located, rendering, context, facts, isPrivate: true, translating)
-            (fill, outcome) = (writer.fill, .bypass)
+            outcome = .bypass
         } else {
             let opening: Opening
             do { opening = try await cache.open(key) } catch { throw Problem(error) }
             switch opening {
             case .hit(let object): return .stored(object, .hit)
-            case .follow(let running): fill = running
-            case .fill(let writer):
+            case .follow(let running): follower = running
+            case .fill(let writer, let own):
                 start(writer, object, target, located, rendering, context, facts, isPrivate: false, translating)
-                (fill, outcome) = (writer.fill, .miss)
+                (follower, outcome) = (own, .miss)
             }
         }
-        let description = try await description(of: fill)
+        let description = try await description(of: follower)
         context.entry.backend = description.backend
         if outcome != .follow { context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt }
-        if isPrivate, object == .instance(syntax: ObjectClass.stored) { context.ownInstance = fill }
-        return .filling(fill, description, outcome)
+        if isPrivate, object == .instance(syntax: ObjectClass.stored) { context.ownInstance = follower }
+        return .filling(follower, description, outcome)
     }
 
-    private func description(of fill: Fill) async throws(Problem) -> ObjectDescription {
-        do { return try await fill.description() } catch { throw Problem(error) }
+    private func description(of follower: Follower) async throws(Problem) -> ObjectDescription {
+        do { return try await follower.description() } catch { throw Problem(error) }
     }
 
     /// The fill belongs to the cache: it runs on when this client leaves.
@@ -116,13 +117,20 @@ extension Gateway {
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
             rendering: rendering, translates: translates, facts: facts, loop: context.loop,
             clientAuthorization: isPrivate ? context.clientAuthorization : nil)
-        runFill(on: context.loop) { await filler.run() }
+        run(writer, on: context.loop) { await filler.run() }
+    }
+
+    /// Runs a fill to its end, or until nobody wants it any more, and counts it.
+    func run(_ writer: FillWriter, on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) {
+        let task = runFill(on: loop, body)
+        writer.start { task.cancel() }
     }
 
     /// Runs a fill to its end, whoever listens, and counts it.
-    func runFill(on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) {
+    @discardableResult
+    func runFill(on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
         runningFills.began()
-        loop.spawn {
+        return loop.spawn {
             await body()
             self.runningFills.ended()
         }
@@ -184,9 +192,9 @@ extension Gateway {
         let obtained = try await open(
             object, of: target, located, RenderingParameters(), context, isPrivate: isPrivate)
         if let facts = obtained.description.facts { return facts }
-        guard case .filling(let fill, _, _) = obtained else { throw .unproven }
+        guard case .filling(let follower, _, _) = obtained else { throw .unproven }
         do {
-            guard let facts = try await fill.object().description.facts else { throw Problem.unproven }
+            guard let facts = try await follower.object().description.facts else { throw Problem.unproven }
             return facts
         } catch let error as CacheError {
             throw Problem(error)

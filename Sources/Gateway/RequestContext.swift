@@ -22,7 +22,7 @@ final class RequestContext: @unchecked Sendable {
     var origin = ""
     var resolution: Resolution?
     /// The stored instance that was fetched for this client alone: all that its request needs is made from it.
-    var ownInstance: Fill?
+    var ownInstance: Follower?
     /// The frame index that was read last, and the tag of its instance: a list of frames reads it once.
     var frameIndex: (etag: String, index: FrameIndex)?
     /// What a deflated instance was inflated to last, and the instance's tag.

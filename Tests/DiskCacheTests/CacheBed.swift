@@ -119,13 +119,18 @@ struct Unexpected: Error { let what: String }
 extension DiskCache {
     /// The licence to fill; anything else is an error.
     func filler(_ key: ObjectKey) async throws -> FillWriter {
-        guard case .fill(let writer) = try await open(key) else { throw Unexpected(what: "no licence to fill") }
+        guard case .fill(let writer, let own) = try await open(key) else {
+            throw Unexpected(what: "no licence to fill")
+        }
+        // A fill that has started goes on when nobody listens.
+        writer.start {}
+        own.leave()
         return writer
     }
 
-    func follower(_ key: ObjectKey) async throws -> Fill {
-        guard case .follow(let fill) = try await open(key) else { throw Unexpected(what: "no fill to follow") }
-        return fill
+    func follower(_ key: ObjectKey) async throws -> Follower {
+        guard case .follow(let follower) = try await open(key) else { throw Unexpected(what: "no fill to follow") }
+        return follower
     }
 
     func hit(_ key: ObjectKey) async throws -> StoredObject {
@@ -147,30 +152,32 @@ extension StoredObject {
     func bytes() async throws -> [UInt8] { try await read(at: 0, length: Int(length)) }
 }
 
-extension Fill {
+extension FillWriter {
+    /// What it has filled, as a listener that comes now gets it.
+    func object() async throws -> StoredObject {
+        guard let late = fill.join() else { throw Unexpected(what: "the fill has failed") }
+        return try await late.object()
+    }
+}
+
+extension Follower {
     /// Follows to the end as a connection does: reads what is in the file while it grows.
     func bytes() async throws -> [UInt8] {
         var bytes: [UInt8] = []
-        _ = try await description()
-        while true {
-            let end: Int64
-            var isComplete = false
-            switch try await wait(beyond: Int64(bytes.count)) {
-            case .available(let count): end = count
-            case .complete(let count):
-                end = count
-                isComplete = true
-            }
-            bytes += try read(bytes.count..<Int(end))
-            if isComplete { return bytes }
-        }
+        while let piece = try await next() { bytes += try piece.bytes() }
+        return bytes
     }
+}
 
-    func read(_ range: Range<Int>) throws -> [UInt8] {
-        var piece = [UInt8](repeating: 0, count: range.count)
-        // The buffer has room for what is asked for.
-        let got = unsafe pread(descriptor, &piece, range.count, Int(bodyOffset) + range.lowerBound)
-        guard got == range.count else { throw Unexpected(what: "the file is shorter than was said") }
-        return piece
+extension Follower.Piece {
+    func bytes() throws -> [UInt8] {
+        switch self {
+        case .file(let descriptor, let offset, let length):
+            var bytes = [UInt8](repeating: 0, count: Int(length))
+            // The buffer has room for what is asked for.
+            let got = unsafe pread(descriptor, &bytes, bytes.count, Int(offset))
+            guard got == bytes.count else { throw Unexpected(what: "the file is shorter than was said") }
+            return bytes
+        }
     }
 }

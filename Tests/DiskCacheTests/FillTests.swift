@@ -9,6 +9,56 @@ import Testing
 @testable import DiskCache
 
 @Suite struct FillTests {
+    /// Whether a fill at this point goes on when its only listener leaves.
+    @Test(arguments: [
+        (KeepFilling.always, false, 0, false), (.always, true, 0, true), (.always, true, 10, true),
+        (.never, true, 0, false), (.never, true, 90, false), (.half, true, 0, false), (.half, true, 50, false),
+        (.half, true, 51, true),
+    ])
+    func theLastListenerLeaves(_ keepFilling: KeepFilling, hasStarted: Bool, arrived: Int, goesOn: Bool) async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache { $0.keepFilling = keepFilling }
+        let key = try key()
+        guard case .fill(let writer, let own) = try await cache.open(key) else { throw Unexpected(what: "no licence") }
+        let stops = Atomic<Int>(0)
+        if hasStarted { writer.start { stops.wrappingAdd(1, ordering: .relaxed) } }
+        if arrived > 0 {
+            try await writer.begin(description, expectedLength: 100)
+            try await writer.append(body(arrived))
+        }
+        let other = try await cache.follower(key)
+        own.leave()
+        own.leave()
+        #expect(stops.load(ordering: .relaxed) == 0)
+        other.leave()
+        if !hasStarted { writer.start { stops.wrappingAdd(1, ordering: .relaxed) } }
+        #expect(stops.load(ordering: .relaxed) == (goesOn ? 0 : 1))
+        if goesOn {
+            _ = try await cache.follower(key)
+        } else {
+            // Whoever comes now begins anew, and the old filler is told.
+            _ = try await cache.filler(key)
+            await #expect(throws: CacheError.self) { try await writer.append([1]) }
+        }
+        writer.fail(FillFailure(CancellationError()))
+        await cache.close()
+    }
+
+    @Test func aBodyThatIsWholeIsKeptWhoeverLeaves() async throws {
+        let bed = try CacheBed()
+        let cache = try bed.cache { $0.keepFilling = .never }
+        guard case .fill(let writer, let own) = try await cache.open(key()) else {
+            throw Unexpected(what: "no licence")
+        }
+        writer.start {}
+        try await writer.begin(description, expectedLength: nil)
+        try await writer.append(body(10))
+        _ = try writer.fill.seal()
+        own.leave()
+        #expect(writer.fill.join() != nil)
+        await cache.close()
+    }
+
     @Test func followersOnTwoLoopsGetTheGrowingBytes() async throws {
         let bed = try CacheBed()
         let cache = try bed.cache()
@@ -16,10 +66,10 @@ import Testing
         let body = body(3 << 20)
         let writer = try await bed.on(0) { try await cache.filler(key) }
         let followers = try await (0..<8).asyncMap { _ in try await cache.follower(key) }
-        #expect(followers.allSatisfy { $0 === writer.fill })
+        #expect(followers.allSatisfy { $0.fill === writer.fill })
         try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            for (index, fill) in followers.enumerated() {
-                group.addTask { try await bed.on(index) { try await fill.bytes() } }
+            for (index, follower) in followers.enumerated() {
+                group.addTask { try await bed.on(index) { try await follower.bytes() } }
             }
             try await bed.on(0) {
                 try await writer.begin(description, expectedLength: Int64(body.count))
@@ -41,15 +91,14 @@ import Testing
         let writer = try await cache.filler(key)
         try await writer.begin(description, expectedLength: 100)
         try await writer.append([1, 2, 3])
-        let fill = try await cache.follower(key)
-        #expect(fill.expectedLength == 100)
+        let follower = try await cache.follower(key)
+        #expect(writer.fill.expectedLength == 100)
         // Nothing more comes from the filler: the follower must see to it itself.
-        #expect(try await fill.wait(beyond: 0) == .available(3))
-        #expect(try fill.read(0..<3) == [1, 2, 3])
+        #expect(try await follower.next()?.bytes() == [1, 2, 3])
         // And who waits before the bytes come gets them with the next append.
-        async let progress = bed.on(1) { try await fill.wait(beyond: 3) }
+        async let piece = bed.on(1) { try await follower.next() }
         try await writer.append([4])
-        #expect(try await progress == .available(4))
+        #expect(try await piece?.bytes() == [4])
         writer.fail(FillFailure(Unexpected(what: "enough")))
         await cache.close()
     }
@@ -59,7 +108,7 @@ import Testing
         let cache = try bed.cache()
         let key = try key()
         let writer = try await cache.filler(key)
-        let first = Task { try await writer.fill.bytes() }
+        let first = Task { [follower = try #require(writer.fill.join())] in try await follower.bytes() }
         let second = Task { try await cache.follower(key).bytes() }
         try await writer.begin(description, expectedLength: nil)
         try await writer.append(body(600_000))
@@ -78,9 +127,10 @@ import Testing
         let cache = try bed.cache()
         let writer = try await cache.filler(try key())
         let fill = writer.fill
+        let followers = try (0..<3).map { _ in try #require(fill.join()) }
         let waiters: [Task<Void, any Error>] = [
-            Task { _ = try await fill.description() }, Task { _ = try await fill.wait(beyond: 0) },
-            Task { _ = try await fill.object() },
+            Task { _ = try await followers[0].description() }, Task { _ = try await followers[1].next() },
+            Task { _ = try await followers[2].object() },
         ]
         for waiter in waiters {
             waiter.cancel()
@@ -97,8 +147,8 @@ import Testing
             let cache = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
             let key = try key()
             let writer = try await cache.filler(key)
-            let fill = try await cache.follower(key)
-            let followers = [Task { _ = try await fill.bytes() }, Task { _ = try await fill.object() }]
+            let (one, other) = (try await cache.follower(key), try await cache.follower(key))
+            let followers = [Task { _ = try await one.bytes() }, Task { _ = try await other.object() }]
             try await writer.begin(description, expectedLength: nil)
             try await writer.append(body(1000))
             writer.fail(FillFailure(Unexpected(what: "the archive went away")))
@@ -122,9 +172,10 @@ import Testing
         let cache = try bed.cache()
         let key = try key()
         var writer: FillWriter? = try await cache.filler(key)
-        let fill = try #require(writer?.fill)
+        let follower = try await cache.follower(key)
+        #expect(writer?.fill === follower.fill)
         writer = nil
-        let error = await #expect(throws: CacheError.self) { try await fill.description() }
+        let error = await #expect(throws: CacheError.self) { try await follower.description() }
         #expect(error?.failure is FillDropped)
         _ = try await cache.filler(key)
         await cache.close()
@@ -136,28 +187,32 @@ import Testing
         let key = try key()
 
         let announced = try await cache.filler(key)
+        var followers = [try await cache.follower(key)]
         var error = await #expect(throws: CacheError.self) {
             try await announced.begin(description, expectedLength: 1001)
         }
         #expect(error?.isTooLarge == true)
 
         let growing = try await cache.filler(key)
+        followers.append(try await cache.follower(key))
         try await growing.begin(description, expectedLength: nil)
         try await growing.append(body(1000))
         error = await #expect(throws: CacheError.self) { try await growing.append([1]) }
         #expect(error?.isTooLarge == true)
 
         let short = try await cache.filler(key)
+        followers.append(try await cache.follower(key))
         try await short.begin(description, expectedLength: 10)
         try await short.append(body(9))
         await #expect(throws: CacheError.self) { try await short.commit() }
 
         let long = try await cache.filler(key)
+        followers.append(try await cache.follower(key))
         try await long.begin(description, expectedLength: 10)
         await #expect(throws: CacheError.self) { try await long.append(body(11)) }
 
-        for fill in [announced.fill, growing.fill, short.fill, long.fill] {
-            await #expect(throws: CacheError.self) { try await fill.object() }
+        for follower in followers {
+            await #expect(throws: CacheError.self) { try await follower.object() }
         }
         #expect(bed.files("objects") == [])
         await cache.close()
@@ -170,12 +225,14 @@ import Testing
         let writer = try await cache.filler(key())
         try await writer.begin(description, expectedLength: 4 << 30)
         var status = stat()
-        try #require(unsafe fstat(writer.fill.descriptor, &status) == 0)
+        let descriptor = try #require(writer.fill.state.withLock { $0.file?.descriptor.number })
+        try #require(unsafe fstat(descriptor, &status) == 0)
         #expect(Int64(status.st_blocks) * 512 <= 65 << 20)
         let reserved = cache.statistics().reserved
+        let bodyOffset = writer.fill.state.withLock { $0.bodyOffset }
         #expect(reserved == 0 || reserved == 64 << 20)
         try await writer.append(body(1 << 20))
-        #expect(cache.statistics().reserved == max(0, reserved - (1 << 20) - writer.fill.bodyOffset))
+        #expect(cache.statistics().reserved == max(0, reserved - (1 << 20) - bodyOffset))
         writer.fail(FillFailure(CancellationError()))
         let tooLong = try await cache.filler(key(instance: 2))
         await #expect(throws: CacheError.self) {
@@ -219,14 +276,14 @@ import Testing
         for usesUnnamedFiles in [true, false] {
             let cache = try bed.cache { $0.usesUnnamedFiles = usesUnnamedFiles }
             let key = try key()
-            let writer = cache.privateFill(key)
+            let (writer, own) = cache.privateFill(key)
             #expect(cache.statistics().fills == 0)
-            let follower = Task { [fill = writer.fill] in try await bed.on(1) { try await fill.bytes() } }
+            let bytes = Task { try await bed.on(1) { try await own.bytes() } }
             try await writer.begin(description, expectedLength: nil)
             try await writer.append(body(1000))
             try await writer.commit()
-            #expect(try await follower.value == body(1000))
-            let object = try await writer.fill.object()
+            #expect(try await bytes.value == body(1000))
+            let object = try await own.object()
             #expect(try await object.bytes() == body(1000))
             #expect(await cache.peek(key) == nil)
             #expect(bed.files("objects") == [] && bed.files("fills") == [])
@@ -248,13 +305,14 @@ import Testing
         let cache = try bed.cache()
         let key = try key(instance: 1)
         let running = try await cache.filler(key)
+        let follower = try await cache.follower(key)
         try await running.begin(description, expectedLength: nil)
         try await cache.store(body(10), try DiskCacheTests.key(instance: 2))
         let object = try await cache.hit(try DiskCacheTests.key(instance: 2))
         await cache.close()
         try await running.append(body(1000))
         try await running.commit()
-        #expect(try await running.fill.object().bytes() == body(1000))
+        #expect(try await follower.object().bytes() == body(1000))
         #expect(try await object.bytes() == body(10))
         try await cache.store(body(5), key)
         #expect(bed.files("objects").count == 1)

@@ -47,13 +47,15 @@ import Testing
         let expected = body(3000 + 100 * instance, seed: UInt64(instance + 1))
         switch try await cache.open(key) {
         case .hit(let object): #expect(try await object.bytes() == expected)
-        case .follow(let fill):
+        case .follow(let follower):
             do {
-                #expect(try await fill.bytes() == expected)
+                #expect(try await follower.bytes() == expected)
             } catch let error as CacheError {
                 #expect(error.failure is Unexpected || error.failure is FillDropped)
             }
-        case .fill(let writer):
+        case .fill(let writer, let own):
+            writer.start {}
+            own.leave()
             try await writer.begin(description, expectedLength: step % 3 == 0 ? nil : Int64(expected.count))
             try await writer.append(Array(expected[..<1000]))
             if step % 11 == 5 { return writer.fail(FillFailure(Unexpected(what: "the archive went away"))) }
