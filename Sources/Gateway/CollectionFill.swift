@@ -23,6 +23,8 @@ final class CollectionFill: Sendable {
         let target: InstanceTarget
         let facts: InstanceFacts
         let object: ObjectClass
+        /// Whether it was not in the cache before.
+        let isFetched: Bool
     }
 
     private enum Wish: Sendable {
@@ -95,6 +97,9 @@ final class CollectionFill: Sendable {
             if !isOfUse, state.listeners == 0 { state.isAbandoned = true }
         }
     }
+
+    /// Whether more than one listens.
+    var hasOtherListeners: Bool { state.withLock { $0.listeners > 1 } }
 
     var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
 

@@ -17,19 +17,22 @@ final class CollectionFiller: @unchecked Sendable {
     private let candidates: [EndpointChoice.Candidate]
     private let record: StudyRecord
     private let loop: EventLoop
+    /// Of the errand that began it.
+    private let pace: Pace?
     private var seen: Set<UID> = []
     private var isPartial = false
     private let commits = CommitsUnderWay()
 
     init(
         gateway: Gateway, fill: CollectionFill, candidates: [EndpointChoice.Candidate], record: StudyRecord,
-        loop: EventLoop
+        loop: EventLoop, pace: Pace? = nil
     ) {
         self.gateway = gateway
         self.fill = fill
         self.candidates = candidates
         self.record = record
         self.loop = loop
+        self.pace = pace
     }
 
     func run() async {
@@ -100,11 +103,10 @@ final class CollectionFiller: @unchecked Sendable {
                 have: ObjectDescription(mediaType: "application/dicom", transferSyntax: syntax, backend: backend))
         }
         let target = InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance)
-        let member = CollectionFill.Member(target: target, facts: facts, object: object)
         let opening: Opening
         do { opening = try await gateway.cache.open(gateway.key(object, of: target)) } catch { throw Problem(error) }
         guard case .fill(let writer, let own) = opening else {
-            fill.append(member)
+            fill.append(CollectionFill.Member(target: target, facts: facts, object: object, isFetched: false))
             try await head.skip(parts)
             return
         }
@@ -113,6 +115,7 @@ final class CollectionFiller: @unchecked Sendable {
         own.skip(to: .max)
         let description = ObjectDescription(
             mediaType: "application/dicom", transferSyntax: syntax, backend: backend, etag: newTag(), facts: facts)
+        let member = CollectionFill.Member(target: target, facts: facts, object: object, isFetched: true)
         do throws(Problem) {
             try await write(&head, of: parts, into: writer, description) { self.fill.append(member) }
         } catch {
@@ -143,6 +146,8 @@ final class CollectionFiller: @unchecked Sendable {
         }
         while let piece = try await head.next(of: parts) {
             do { try await writer.append(piece) } catch { throw Problem(error) }
+            // Who waits for it beside the errand is not held back.
+            if !fill.hasOtherListeners { await pace?.took(piece.count) }
         }
     }
 

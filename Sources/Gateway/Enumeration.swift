@@ -212,10 +212,11 @@ extension Gateway {
 
     /// Obtains something of each member, a few ahead, and delivers it in order.
     func each<Value: Sendable>(
-        of members: [CollectionMember], obtain: @escaping @Sendable (CollectionMember) async throws(Problem) -> Value,
+        of members: [CollectionMember], atMost: Int? = nil,
+        obtain: @escaping @Sendable (CollectionMember) async throws(Problem) -> Value,
         deliver: (Value) async throws(Problem) -> Void
     ) async throws(Problem) {
-        var ahead = CollectionPlan.instancesAtOnce
+        var ahead = min(CollectionPlan.instancesAtOnce, atMost ?? CollectionPlan.instancesAtOnce)
         var series: Set<UID> = []
         for member in members where series.insert(member.target.series).inserted {
             ahead = min(ahead, instancesAtOnce(from: member.located))

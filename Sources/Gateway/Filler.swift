@@ -26,12 +26,14 @@ final class Filler: @unchecked Sendable {
     let loop: EventLoop
     /// Only of a private fill.
     let clientAuthorization: String?
+    /// Of the errand that began it.
+    let pace: Pace?
     private var hasBegun = false
 
     init(
         gateway: Gateway, writer: FillWriter, object: ObjectClass, target: InstanceTarget, choice: EndpointChoice,
         rendering: RenderingParameters, translates: Bool, facts: InstanceFacts?, loop: EventLoop,
-        clientAuthorization: String?
+        clientAuthorization: String?, pace: Pace? = nil
     ) {
         self.gateway = gateway
         self.writer = writer
@@ -43,6 +45,7 @@ final class Filler: @unchecked Sendable {
         self.facts = facts
         self.loop = loop
         self.clientAuthorization = clientAuthorization
+        self.pace = pace
     }
 
     /// Tries the endpoints in order until one has begun to deliver.
@@ -281,6 +284,7 @@ final class Filler: @unchecked Sendable {
 
     private func append(_ bytes: [UInt8]) async throws(Problem) {
         do { try await writer.append(bytes) } catch { throw Problem(error) }
+        await pace?.took(bytes.count)
     }
 }
 

@@ -34,7 +34,8 @@ extension Gateway {
         let resolution: Resolution
         do { resolution = try await directory.resolve(study, on: context.loop) } catch { throw Problem(error) }
         context.resolution = resolution
-        try authorize(context.principal, resolution.record)
+        // An errand shows nobody anything: who asks for what it has brought is authorized then.
+        if !context.isErrand { try authorize(context.principal, resolution.record) }
         try Self.checkStatus(of: resolution.record)
         var series = request.series ?? known
         if let instance = request.instance, series == nil {

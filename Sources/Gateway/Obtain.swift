@@ -24,6 +24,15 @@ enum Obtained {
         }
     }
 
+    /// The same, for whom it was fetched.
+    var asMiss: Obtained {
+        switch self {
+        case .stored(let object, .hit): .stored(object, .miss)
+        case .filling(let fill, let description, .follow): .filling(fill, description, .miss)
+        case .stored, .filling, .slice: self
+        }
+    }
+
     var outcome: CacheOutcome {
         switch self {
         case .stored(_, let outcome), .filling(_, _, let outcome): outcome
@@ -116,7 +125,8 @@ extension Gateway {
         let filler = Filler(
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
             rendering: rendering, translates: translates, facts: facts, loop: context.loop,
-            clientAuthorization: isPrivate ? context.clientAuthorization : nil)
+            clientAuthorization: isPrivate ? context.clientAuthorization : nil,
+            pace: context.errand.pace)
         run(writer, on: context.loop) { await filler.run() }
     }
 

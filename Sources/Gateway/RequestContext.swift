@@ -15,6 +15,8 @@ final class RequestContext: @unchecked Sendable {
     /// Nil for an errand of the gateway's own, such as warming: nobody is answered.
     private let client: Exchange?
     let loop: EventLoop
+    /// What holds an errand back; nothing holds a client's request.
+    let errand: Errand
     let startedAt: ContinuousClock.Instant
     var entry = RequestLogEntry()
     var principal = Principal(name: nil)
@@ -33,6 +35,7 @@ final class RequestContext: @unchecked Sendable {
 
     init(exchange: Exchange) {
         client = exchange
+        errand = Errand()
         loop = exchange.loop
         startedAt = exchange.loop.now
         entry.requestID = Self.identifier(from: exchange.request.fields["x-request-id"])
@@ -46,8 +49,9 @@ final class RequestContext: @unchecked Sendable {
     }
 
     /// For an errand of the gateway's own.
-    init(errandOn loop: EventLoop) {
+    init(_ errand: Errand, on loop: EventLoop) {
         client = nil
+        self.errand = errand
         self.loop = loop
         startedAt = loop.now
     }
@@ -57,6 +61,8 @@ final class RequestContext: @unchecked Sendable {
         guard let client else { preconditionFailure("an errand answers nobody") }
         return client
     }
+
+    var isErrand: Bool { client == nil }
 
     /// The client's Authorization, which goes on to backends that get the clients' own credentials.
     var clientAuthorization: String? { client?.request.fields["authorization"] }

@@ -11,6 +11,22 @@ import StudyDirectory
 import Upstream
 import WADO
 
+/// Takes the data sets of a study or series, one after the other.
+protocol DataSetSink {
+    /// One in the cache or on its way there.
+    func take(_ obtained: Obtained, of target: InstanceTarget) async throws(Problem)
+    /// One of an archive that gets the client's own credentials; nothing of it is kept.
+    func take(_ part: PartSource, _ check: DataSetCheck) async throws(Problem)
+}
+
+extension PartSink: DataSetSink {
+    func take(_ obtained: Obtained, of target: InstanceTarget) async throws(Problem) {
+        try await send(obtained, target: target)
+    }
+
+    func take(_ part: PartSource, _ check: DataSetCheck) async throws(Problem) { try await send(part, check: check) }
+}
+
 extension Gateway {
     /// What an archive answers as a whole: on its way into the cache, or for one client alone.
     private enum WholeAnswer {
@@ -29,6 +45,16 @@ extension Gateway {
         }
         let sink = PartSink(
             gateway: self, context: context, located: located, type: "application/dicom", objectClass: "instance")
+        try await collect(located, request, in: syntaxes, into: sink, context)
+        try await sink.finish()
+    }
+
+    /// Has a sink take every data set of a study or series as it comes to be had: from the cache, out of an archive's whole
+    /// answer, or one by one.
+    func collect(
+        _ located: Located, _ request: RetrieveRequest, in syntaxes: [String], into sink: some DataSetSink,
+        _ context: RequestContext
+    ) async throws(Problem) {
         for source in try await plan(located, series: located.series, request.way, context).sources {
             if let members = await heldMembers(of: source, located, request, context) {
                 try await send(members, to: sink, context)
@@ -39,28 +65,28 @@ extension Gateway {
             }
             switch opened {
             case .whole(.shared(let fill, let isNew)):
-                defer { fill.left() }
+                // Where an errand is given up, what has not come yet is of no use to it.
+                defer { fill.left(isOfUse: !(context.isErrand && Task.isCancelled)) }
                 try await send(fill, isNew: isNew, located, request, to: sink, context)
             case .whole(.own(let response, let backend, let series)):
                 let parts = PartSource(
                     body: UpstreamBody(response), fields: response.head.fields, backend: backend.name)
                 let check = DataSetCheck(
                     study: located.study, series: series, syntaxes: syntaxes, backend: backend.name)
-                while try await parts.nextPart() != nil { try await sink.send(parts, check: check) }
+                while try await parts.nextPart() != nil { try await sink.take(parts, check) }
             case .members(let members): try await send(members, to: sink, context)
             }
         }
-        try await sink.finish()
     }
 
     private func send(
-        _ members: [CollectionMember], to sink: PartSink, _ context: RequestContext
+        _ members: [CollectionMember], to sink: some DataSetSink, _ context: RequestContext
     ) async throws(Problem) {
-        try await each(of: members) { member throws(Problem) in
+        try await each(of: members, atMost: context.errand.instancesAtOnce) { member throws(Problem) in
             guard let variants = member.request.objects?.first else { throw .unproven }
             return (member, try await self.obtain(variants, of: member, context))
         } deliver: { member, obtained throws(Problem) in
-            try await sink.send(obtained, target: member.target)
+            try await sink.take(obtained, of: member.target)
         }
     }
 
@@ -194,7 +220,7 @@ extension Gateway {
         if isNew {
             let filler = CollectionFiller(
                 gateway: self, fill: fill, candidates: candidates, record: located.resolution.record,
-                loop: context.loop)
+                loop: context.loop, pace: context.errand.pace)
             runFill(on: context.loop) { await filler.run() }
         }
         return (fill, isNew)
@@ -202,17 +228,16 @@ extension Gateway {
 
     /// Sends each member as soon as it has begun to come.
     private func send(
-        _ fill: CollectionFill, isNew: Bool, _ located: Located, _ request: RetrieveRequest, to sink: PartSink,
+        _ fill: CollectionFill, isNew: Bool, _ located: Located, _ request: RetrieveRequest, to sink: some DataSetSink,
         _ context: RequestContext
     ) async throws(Problem) {
         var number = 0
         while let member = try await fill.member(number) {
             number += 1
             var obtained = try await obtain(member, located, request, context)
-            if isNew, case .filling(let filling, let description, .follow) = obtained {
-                obtained = .filling(filling, description, .miss)
-            }
-            try await sink.send(obtained, target: member.target)
+            // It may have been stored meanwhile.
+            if isNew, member.isFetched { obtained = obtained.asMiss }
+            try await sink.take(obtained, of: member.target)
         }
     }
 
