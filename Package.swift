@@ -58,7 +58,9 @@ let package = Package(
                 "COpenSSL", "EventLoop", "HTTPServer", "Upstream", "StudyDirectory", "DiskCache", "CachePolicy",
                 "DICOM", "HTTP", "FHIR", "WADO",
             ]),
-        room("Operations", ["EventLoop", "HTTPServer", "Gateway", "StudyDirectory", "DiskCache", "HTTP", "DICOM"]),
+        room(
+            "Operations",
+            ["EventLoop", "HTTPServer", "Gateway", "StudyDirectory", "DiskCache", "CachePolicy", "HTTP", "DICOM"]),
         room(
             "Configuration",
             [
@@ -93,7 +95,7 @@ let package = Package(
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
         tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
         tests("wadogate", ["Configuration", "HTTP"]),
-        tests("Operations", ["DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
+        tests("Operations", ["CachePolicy", "DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
         tests(
             "Configuration",
             ["HTTP", "HTTPServer", "FHIR", "WADO", "Gateway", "Upstream", "StudyDirectory", "DiskCache", "Operations"]),

@@ -1,33 +1,86 @@
 // What the admin listener can have the process do, as closures: the routes know neither gateway nor cache.
+package import CachePolicy
 package import DICOM
 package import DiskCache
 package import EventLoop
 package import Gateway
 package import StudyDirectory
 
-/// What an admin call can ask of the gateway.
+/// What an admin call can ask of the process.
 package struct AdminActions: Sendable {
     /// Answers what the gateway's explanation holds.
     package var explain: @Sendable (UID, UID?, EventLoop) async -> Result<JSONValue, DirectoryError>
     /// Target and Accept of a request.
     package var explainRequest: @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>
-    package var statistics: @Sendable () -> CacheStatistics
     /// Answers what is known of the backends' abilities.
     package var abilities: @Sendable () -> JSONValue
-    /// Answers bytes freed.
-    package var purge: @Sendable (UID, UID?) async -> Int64
+    package var cache: AdminCacheActions
+    package var warm:
+        @Sendable ([WarmTarget], WarmSettings, EventLoop, AdminWarmReport) async throws(AdminClientGone) -> Void
 
     package init(
         explain: @escaping @Sendable (UID, UID?, EventLoop) async -> Result<JSONValue, DirectoryError>,
         explainRequest: @escaping @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>,
-        statistics: @escaping @Sendable () -> CacheStatistics, abilities: @escaping @Sendable () -> JSONValue,
-        purge: @escaping @Sendable (UID, UID?) async -> Int64
+        abilities: @escaping @Sendable () -> JSONValue, cache: AdminCacheActions,
+        warm:
+            @escaping @Sendable (
+                [WarmTarget], WarmSettings, EventLoop, AdminWarmReport
+            ) async throws(AdminClientGone) -> Void
     ) {
         self.explain = explain
         self.explainRequest = explainRequest
-        self.statistics = statistics
         self.abilities = abilities
+        self.cache = cache
+        self.warm = warm
+    }
+}
+
+/// Told of each item as it goes on.
+package typealias AdminWarmReport = (WarmItem) async throws(AdminClientGone) -> Void
+
+/// What an admin call can ask of the cache; each as `DiskCache` has it.
+package struct AdminCacheActions: Sendable {
+    package var statistics: @Sendable () -> CacheStatistics
+    package var list: @Sendable (CacheSelection, SeriesKey?, Int) async -> [SeriesEntry]
+    package var contents: @Sendable (SeriesKey, Int) async -> [ObjectEntry]
+    package var purge: @Sendable (CacheSelection, Bool) async -> PurgeResult
+    package var pins: @Sendable () -> Set<Pin>
+    package var pin: @Sendable (Pin) async throws(CacheError) -> Void
+    package var unpin: @Sendable (Pin) async throws(CacheError) -> Void
+
+    package init(
+        statistics: @escaping @Sendable () -> CacheStatistics,
+        list: @escaping @Sendable (CacheSelection, SeriesKey?, Int) async -> [SeriesEntry],
+        contents: @escaping @Sendable (SeriesKey, Int) async -> [ObjectEntry],
+        purge: @escaping @Sendable (CacheSelection, Bool) async -> PurgeResult,
+        pins: @escaping @Sendable () -> Set<Pin>, pin: @escaping @Sendable (Pin) async throws(CacheError) -> Void,
+        unpin: @escaping @Sendable (Pin) async throws(CacheError) -> Void
+    ) {
+        self.statistics = statistics
+        self.list = list
+        self.contents = contents
         self.purge = purge
+        self.pins = pins
+        self.pin = pin
+        self.unpin = unpin
+    }
+
+    package init(_ cache: DiskCache) {
+        self.init(
+            statistics: { cache.statistics() },
+            list: { await cache.list($0, after: $1, limit: $2) },
+            contents: { await cache.contents(of: $0, limit: $1) },
+            purge: { selection, isDryRun in
+                if !isDryRun, let study = selection.study,
+                    selection == CacheSelection(study: study, series: selection.series)
+                {
+                    return PurgeResult(bytes: await cache.purge(study: study, series: selection.series))
+                }
+                return await cache.purge(selection, dryRun: isDryRun)
+            },
+            pins: { cache.pins() },
+            pin: { pin throws(CacheError) in try await cache.pin(pin) },
+            unpin: { pin throws(CacheError) in try await cache.unpin(pin) })
     }
 }
 

@@ -1,5 +1,9 @@
 // The table of what the admin listener answers: method, path and parameters of each call. Pure.
+import CachePolicy
 import DICOM
+import DiskCache
+import Gateway
+import HTTP
 
 /// One call of the admin listener, taken apart.
 enum AdminRoute: Sendable {
@@ -10,7 +14,15 @@ enum AdminRoute: Sendable {
     case explainRequest(String)
     case backends
     case statistics
-    case purge(UID, UID?)
+    /// A page of series.
+    case list(CacheSelection, after: SeriesKey?, limit: Int)
+    /// One study with at most so many objects of each series.
+    case show(UID, objects: Int)
+    case purge(CacheSelection, isDryRun: Bool)
+    case pins
+    case pin(Pin)
+    case unpin(Pin)
+    case warm([WarmTarget], WarmSettings)
 
     /// Whether load balancers and orchestrators ask it.
     var isProbe: Bool {
@@ -60,6 +72,15 @@ extension AdminRoute {
             return uid
         }
 
+        /// - Throws: ``AdminRefusal`` 400 for what is no text.
+        func text(_ name: String) throws(AdminRefusal) -> String {
+            guard let text = segments[name].flatMap({ PercentCoding.decode($0) }), !text.isEmpty, text.utf8.count <= 256
+            else {
+                throw AdminRefusal(400, "The path's last segment is empty, too long, or not percent-encoded UTF-8.")
+            }
+            return text
+        }
+
         /// Nil when the path ended before it.
         ///
         /// - Throws: ``AdminRefusal`` 400 for what is no UID.
@@ -79,8 +100,41 @@ extension AdminRoute {
         },
         Row(.get, "/backends") { _ in .backends },
         Row(.get, "/cache/stats") { _ in .statistics },
-        Row(.delete, "/cache/studies/{study}[/series/{series}]") { words throws(AdminRefusal) in
-            .purge(try words.uid("study"), try words.optionalUID("series"))
+        Row(.get, "/cache/series", selection.union(["after", "limit"])) { words throws(AdminRefusal) in
+            .list(
+                try CacheSelection(words.query), after: try SeriesKey(pageEnd: words.query["after"]),
+                limit: Int(try words.query.number("limit", pageLimit) ?? 100))
+        },
+        Row(.get, "/cache/studies/{study}", ["objects"]) { words throws(AdminRefusal) in
+            .show(try words.uid("study"), objects: Int(try words.query.number("objects", objectLimit) ?? 0))
+        },
+        Row(.delete, "/cache", selection.union(["dry-run", "all"])) { words throws(AdminRefusal) in
+            let selection = try CacheSelection(words.query)
+            let isDryRun = try words.query.flag("dry-run")
+            guard try words.query.flag("all") || isDryRun || !selection.isEverything else {
+                throw AdminRefusal(400, "This would purge everything; say all=yes if that is meant.")
+            }
+            return .purge(selection, isDryRun: isDryRun)
+        },
+        Row(.delete, "/cache/studies/{study}[/series/{series}]", ["dry-run"]) { words throws(AdminRefusal) in
+            let selection = CacheSelection(study: try words.uid("study"), series: try words.optionalUID("series"))
+            return .purge(selection, isDryRun: try words.query.flag("dry-run"))
+        },
+        Row(.get, "/cache/pins") { _ in .pins },
+        Row(.put, "/cache/pins/patients/{patient}") { words throws(AdminRefusal) in .pin(try pin(words)) },
+        Row(.put, "/cache/pins/studies/{study}[/series/{series}]") { words throws(AdminRefusal) in
+            .pin(try pin(words))
+        },
+        Row(.delete, "/cache/pins/patients/{patient}") { words throws(AdminRefusal) in .unpin(try pin(words)) },
+        Row(.delete, "/cache/pins/studies/{study}[/series/{series}]") { words throws(AdminRefusal) in
+            .unpin(try pin(words))
+        },
+        Row(.post, "/cache/warm", ["jobs", "rate"]) { words throws(AdminRefusal) in
+            .warm(
+                try warmTargets(words.body),
+                WarmSettings(
+                    jobs: Int(try words.query.number("jobs", jobLimit) ?? 2),
+                    bytesPerSecond: try words.query.number("rate", rateLimit)))
         },
     ]
 

@@ -1,5 +1,6 @@
 // Who may call the admin listener, and what is answered, decided without a socket. Changes need a token and the right Host and
 // Origin, on loopback too: any web page that an operator's browser opens can send requests there.
+import CachePolicy
 import DICOM
 import DiskCache
 package import EventLoop
@@ -92,11 +93,7 @@ package struct AdminRoutes: Sendable {
     ) async throws(AdminRefusal) -> AdminReply {
         switch route {
         case .health, .readiness: return .whole(.sentence(200, "ready"))
-        case .statistics: return .whole(.json(actions.statistics().json))
         case .backends: return .whole(.json(actions.abilities()))
-        case .purge(let study, let series):
-            let freed = await actions.purge(study, series)
-            return .whole(.json(.object([("freed_bytes", .integer(freed))])))
         case .explain(let study, let series):
             switch await actions.explain(study, series, loop) {
             case .success(let explanation): return .whole(.json(explanation))
@@ -109,7 +106,70 @@ package struct AdminRoutes: Sendable {
             case .failure(.request(let status, let sentence)):
                 throw AdminRefusal(status, "The gateway would refuse this request: \(sentence)")
             }
+        case .warm(let targets, let settings):
+            return .lines { write throws(AdminClientGone) in
+                var summary = WarmSummary(asked: targets.count)
+                try await actions.warm(targets, settings, loop) { item throws(AdminClientGone) in
+                    summary.note(item)
+                    try await write(item.json)
+                }
+                try await write(summary.json)
+            }
+        case .statistics, .list, .show, .purge, .pins, .pin, .unpin:
+            return .whole(.json(try await perform(route, actions.cache)))
         }
+    }
+
+    private func perform(_ route: AdminRoute, _ cache: AdminCacheActions) async throws(AdminRefusal) -> JSONValue {
+        switch route {
+        case .statistics: return cache.statistics().json
+        case .list(let selection, let end, let limit):
+            let entries = await cache.list(selection, end, limit)
+            let next = entries.count == limit ? entries.last?.key.pageEnd : nil
+            return .object([("series", .array(entries.map(\.json))), ("next", .optional(next))])
+        case .show(let study, let objects): return try await show(study, objects: objects, cache)
+        case .purge(let selection, let isDryRun):
+            return await cache.purge(selection, isDryRun).json(isDryRun: isDryRun)
+        case .pins: return Pin.json(cache.pins())
+        case .pin(let pin): return try await change(cache) { () throws(CacheError) in try await cache.pin(pin) }
+        case .unpin(let pin): return try await change(cache) { () throws(CacheError) in try await cache.unpin(pin) }
+        case .health, .readiness, .explain, .explainRequest, .backends, .warm: return .null
+        }
+    }
+
+    private func show(
+        _ study: UID, objects: Int, _ cache: AdminCacheActions
+    ) async throws(AdminRefusal) -> JSONValue {
+        let entries = await cache.list(CacheSelection(study: study), nil, Int(AdminRoute.pageLimit.upperBound))
+        guard !entries.isEmpty else { throw AdminRefusal(404, "The cache holds nothing of this study.") }
+        var series: [JSONValue] = []
+        for entry in entries {
+            series.append(entry.json(objects > 0 ? await cache.contents(entry.key, objects) : nil))
+        }
+        return .object([
+            ("study", .text(study.string)), ("patient", .optional(entries.lazy.compactMap(\.patient).first)),
+            ("pinned", .flag(cache.pins().contains(.study(study)))),
+            ("bytes", .integer(entries.reduce(0) { $0 + $1.bytes })),
+            ("objects", .integer(entries.reduce(0) { $0 + $1.objects })), ("series", .array(series)),
+        ])
+    }
+
+    /// Changes the pins, and answers those that there are now.
+    private func change(
+        _ cache: AdminCacheActions, _ body: () async throws(CacheError) -> Void
+    ) async throws(AdminRefusal) -> JSONValue {
+        do throws(CacheError) {
+            try await body()
+        } catch {
+            throw AdminRefusal(507, "The pins could not be written: \(error.sentence)")
+        }
+        return Pin.json(cache.pins())
+    }
+}
+
+extension CacheError {
+    fileprivate var sentence: String {
+        if case .io(let detail) = self { detail } else { "the cache refuses more of them" }
     }
 }
 
@@ -133,16 +193,6 @@ extension AbilityFinding {
             ("backend", .text(backend)), ("connection_type", .optional(connectionType)), ("ability", .text(ability)),
             ("able", .flag(isAble)), ("known", .text(source)),
             ("seconds_left", left.map { .integer($0.components.seconds) } ?? .null),
-        ])
-    }
-}
-
-extension CacheStatistics {
-    package var json: JSONValue {
-        .object([
-            ("bytes", .integer(bytes)), ("objects", .integer(objects)), ("series", .integer(series)),
-            ("fills", .integer(Int64(fills))), ("evicted_series", .integer(evictedSeries)),
-            ("damaged", .integer(damaged)),
         ])
     }
 }

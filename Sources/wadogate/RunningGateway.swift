@@ -135,8 +135,10 @@ final class RunningGateway: Sendable {
                     return .failure(error)
                 }
             },
-            statistics: { cache.statistics() }, abilities: { .array(gateway.abilities().map(\.json)) },
-            purge: { study, series in await cache.purge(study: study, series: series) })
+            abilities: { .array(gateway.abilities().map(\.json)) }, cache: AdminCacheActions(cache),
+            warm: { targets, settings, loop, report throws(AdminClientGone) in
+                try await gateway.warm(targets, settings, on: loop, report: report)
+            })
     }
 
     private static func openCache(

@@ -1,3 +1,4 @@
+import CachePolicy
 import DICOM
 import DiskCache
 import EventLoop
@@ -19,7 +20,12 @@ import Testing
             }
         },
         explainRequest: { target, accept, _ in .success(.array([.text(target), .text(accept)])) },
-        statistics: { CacheStatistics() }, abilities: { .array([]) }, purge: { _, series in series == nil ? 100 : 10 })
+        abilities: { .array([]) },
+        cache: AdminCacheActions(
+            statistics: { CacheStatistics() }, list: { _, _, _ in [] }, contents: { _, _ in [] },
+            purge: { selection, _ in PurgeResult(series: 1, objects: 2, bytes: selection.series == nil ? 100 : 10) },
+            pins: { [] }, pin: { _ in }, unpin: { _ in }),
+        warm: { _, _, _, _ in })
 
     init() throws { loop = try EventLoop() }
 
@@ -51,7 +57,7 @@ import Testing
         ("GET", "//healthz", 404),
         ("GET", "/cache/stats?x=1", 400), ("GET", "/cache/stats?", 200),
         ("DELETE", "/cache/studies/1.2?dry_run=yes", 400),
-        ("POST", "/healthz", 405), ("GET", "/cache/studies/1.2", 405), ("DELETE", "/cache/stats", 405),
+        ("POST", "/healthz", 405), ("PUT", "/cache/studies/1.2", 405), ("DELETE", "/cache/stats", 405),
         ("DELETE", "/cache/studies/", 400), ("DELETE", "/cache/studies/1.2/series", 404),
         ("OPTIONS", "/explain/1.2", 405),
     ])
