@@ -111,10 +111,10 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     }
 
     /// What is only known at the end, before ``seal()``.
-    package mutating func amend(placeholders: Int, facts: InstanceFacts) {
+    package mutating func amend(placeholders: Int, facts: InstanceFacts?) {
         guard case .growing(var description, let written) = phase else { return }
         description.placeholders = placeholders
-        description.facts = facts
+        description.facts = facts ?? description.facts
         phase = .growing(description, written: written)
     }
 

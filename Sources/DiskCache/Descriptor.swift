@@ -21,6 +21,11 @@ final class Descriptor: Sendable {
 
     /// Reads until `count` bytes are there or the file ends.
     func read(at offset: Int64, count: Int) throws(SystemError) -> [UInt8] {
+        try Self.read(number, at: offset, count: count)
+    }
+
+    /// The same of a descriptor that somebody else holds open.
+    static func read(_ number: Int32, at offset: Int64, count: Int) throws(SystemError) -> [UInt8] {
         var failure: SystemError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(SystemError) {

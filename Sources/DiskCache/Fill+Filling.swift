@@ -66,7 +66,7 @@ extension Fill {
         return sealed
     }
 
-    func amend(placeholders: Int, facts: InstanceFacts) {
+    func amend(placeholders: Int, facts: InstanceFacts?) {
         state.withLock { $0.machine.amend(placeholders: placeholders, facts: facts) }
     }
 

@@ -89,7 +89,7 @@ package final class FillWriter: Sendable {
     }
 
     /// Adds what a metadata document tells only at its end, before ``commit()``.
-    package func amend(placeholders: Int, facts: InstanceFacts) {
+    package func amend(placeholders: Int, facts: InstanceFacts?) {
         fill.amend(placeholders: placeholders, facts: facts)
     }
 

@@ -1,6 +1,6 @@
 // A fill under way as one of its listeners sees it, on whichever loop that lives.
 package import CachePolicy
-import EventLoop
+package import EventLoop
 import Synchronization
 
 /// One listener of a fill: a request that waits for it or is being sent its bytes. It leaves when it is let go.
@@ -48,6 +48,21 @@ package final class Follower: Sendable {
             case .end: return nil
             case .failed(let failure): throw .fillFailed(failure)
             case .wait(let offset): try await suspend(until: .bytes(beyond: offset))
+            }
+        }
+    }
+
+    /// Reads a piece that ``next(upTo:)`` has given; on a worker.
+    ///
+    /// - Throws: ``CacheError/io(detail:)``.
+    package func bytes(of piece: Piece, on workers: WorkerPool) async throws(CacheError) -> [UInt8] {
+        guard case .file(let descriptor, let offset, let length) = piece else { return [] }
+        return try await workers.run { [fill] () throws(CacheError) -> [UInt8] in
+            defer { withExtendedLifetime(fill) {} }
+            do throws(SystemError) {
+                return try Descriptor.read(descriptor, at: offset, count: Int(length))
+            } catch {
+                throw .io(detail: "\(error)")
             }
         }
     }

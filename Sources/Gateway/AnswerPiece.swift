@@ -10,7 +10,9 @@ enum AnswerPiece: Sendable {
     /// A fill in progress from one offset up to another; nil: to its end.
     case filling(Follower, from: Int64, to: Int64?)
     /// A stored document whose placeholders are completed with the client's base URL.
-    case completed(StoredObject)
+    case completed(StoredObject, Range<Int64>, placeholders: Int)
+    /// The same of a document that is still growing.
+    case completing(Follower)
 
     /// Nil when it is not known yet.
     func length(baseLength: Int) -> Int64? {
@@ -18,7 +20,9 @@ enum AnswerPiece: Sendable {
         case .bytes(let bytes): Int64(bytes.count)
         case .stored(_, let range): range.upperBound - range.lowerBound
         case .filling(let follower, let from, let to): (to ?? follower.fill.expectedLength).map { $0 - from }
-        case .completed(let object): object.length + Int64(object.description.placeholders * (baseLength - 1))
+        case .completed(_, let range, let placeholders):
+            range.upperBound - range.lowerBound + Int64(placeholders * (baseLength - 1))
+        case .completing: nil
         }
     }
 
@@ -30,7 +34,7 @@ enum AnswerPiece: Sendable {
             .stored(object, own.lowerBound + range.lowerBound..<own.lowerBound + range.upperBound)
         case .filling(let follower, let from, _):
             .filling(follower, from: from + range.lowerBound, to: from + range.upperBound)
-        case .completed: nil
+        case .completed, .completing: nil
         }
     }
 }

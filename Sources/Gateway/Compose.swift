@@ -149,7 +149,12 @@ extension ComposedAnswer {
 
 extension AnswerPiece {
     /// Whether placeholders are completed on the way, so that offsets mean nothing to the next request.
-    var isCompleted: Bool { if case .completed = self { true } else { false } }
+    var isCompleted: Bool {
+        switch self {
+        case .completed, .completing: true
+        case .bytes, .stored, .filling: false
+        }
+    }
 }
 
 extension [AnswerPiece] {
@@ -168,9 +173,15 @@ extension Obtained {
     var piece: AnswerPiece {
         switch self {
         case .stored(let object, _):
-            if case .metadata = object.key.object { return .completed(object) }
+            if case .metadata = object.key.object {
+                return .completed(object, 0..<object.length, placeholders: object.description.placeholders)
+            }
             return .stored(object, 0..<object.length)
-        case .filling(let follower, _, _): return .filling(follower, from: 0, to: nil)
+        case .filling(let follower, _, _):
+            if case .metadata = follower.fill.key.object { return .completing(follower) }
+            return .filling(follower, from: 0, to: nil)
+        case .slice(let object, let range, let description, .metadata):
+            return .completed(object, range, placeholders: description.placeholders)
         case .slice(let object, let range, _, _): return .stored(object, range)
         }
     }

@@ -105,7 +105,8 @@ extension Gateway {
         case .bytes(let bytes): try await context.write(bytes)
         case .stored(let object, let range): try await send(object, range, context)
         case .filling(let follower, let from, let to): try await follow(follower, from: from, to: to, context)
-        case .completed(let object): try await complete(object, base: base, context)
+        case .completed(let object, let range, _): try await complete(object, range, base: base, context)
+        case .completing(let follower): try await complete(follower, base: base, context)
         }
     }
 
@@ -145,16 +146,33 @@ extension Gateway {
         do { return try await follower.next(upTo: end) } catch { throw Problem(error) }
     }
 
-    private func complete(_ object: StoredObject, base: [UInt8], _ context: RequestContext) async throws(Problem) {
-        var offset: Int64 = 0
-        try await verify(object, 0..<object.length)
-        while offset < object.length {
+    private func complete(
+        _ object: StoredObject, _ range: Range<Int64>, base: [UInt8], _ context: RequestContext
+    ) async throws(Problem) {
+        var offset = range.lowerBound
+        try await verify(object, range)
+        while offset < range.upperBound {
             let piece: [UInt8]
-            do { piece = try await object.read(at: offset, length: 128 << 10) } catch { throw Problem(error) }
+            let count = Int(min(Self.documentStep, range.upperBound - offset))
+            do { piece = try await object.read(at: offset, length: count) } catch { throw Problem(error) }
             guard !piece.isEmpty else { throw Problem(status: 503, "A stored document ends before its end.") }
             try await context.write(completing(piece, base: base))
             offset += Int64(piece.count)
         }
+    }
+
+    /// Bytes of a document that are completed at once.
+    private static let documentStep: Int64 = 128 << 10
+
+    private func complete(_ follower: Follower, base: [UInt8], _ context: RequestContext) async throws(Problem) {
+        var sent: Int64 = 0
+        while let piece = try await next(of: follower, upTo: sent + Self.documentStep) {
+            let bytes: [UInt8]
+            do { bytes = try await follower.bytes(of: piece, on: workers) } catch { throw Problem(error) }
+            try await context.write(completing(bytes, base: base))
+            sent += Int64(bytes.count)
+        }
+        follower.leave()
     }
 
     /// A damaged object shall be found out before the status line is sent.

@@ -7,6 +7,8 @@ struct JSONArraySink {
     private let contentType: String
     private let context: RequestContext
     private var hasBegun = false
+    /// How the cache took part, as the first source tells.
+    var outcome = CacheOutcome.bypass
 
     init(contentType: String, context: RequestContext) {
         self.contentType = contentType
@@ -21,7 +23,7 @@ struct JSONArraySink {
         }
         hasBegun = true
         let fields = context.fields(
-            contentType: contentType, cacheControl: "private, no-cache", outcome: .bypass, objectClass: "metadata")
+            contentType: contentType, cacheControl: "private, no-cache", outcome: outcome, objectClass: "metadata")
         try await context.begin(ResponseHead(status: 200, fields: fields), length: nil)
         try await context.write([UInt8(ascii: "[")])
     }

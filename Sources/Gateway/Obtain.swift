@@ -230,7 +230,8 @@ extension Gateway {
         for proof in proofs {
             if let facts = await cache.peek(key(proof, of: target))?.description.facts { return facts }
         }
-        return nil
+        let membership = await membership(of: SeriesKey(study: target.study, series: target.series))
+        return membership?.member(target.instance)?.facts(study: target.study, series: target.series)
     }
 }
 

@@ -17,7 +17,7 @@ struct Search {
     let context: RequestContext
     let isPrivate: Bool
     /// What the cache held when the plan was made.
-    private var held: [ObjectClass: StoredObject] = [:]
+    private var held: [ObjectClass: Obtained] = [:]
     /// The stored instance that a step has fetched.
     private var fetched: Obtained?
     private var problems: [Problem] = []
@@ -63,7 +63,7 @@ struct Search {
         guard let object = variants.first else { return }
         for variant in variants + [object.asStored].compactMap({ $0 }) where held[variant] == nil {
             guard let found = await gateway.cache.peek(gateway.key(variant, of: target)) else { continue }
-            held[variant] = found
+            held[variant] = .stored(found, .hit)
             let description = found.description
             if request.representation.isSatisfied(
                 mediaType: description.mediaType, transferSyntax: description.transferSyntax)
@@ -71,9 +71,13 @@ struct Search {
                 return
             }
         }
+        if object == .metadata(.json), let document = await gateway.metadataInSeries(of: target) {
+            held[object] = document
+            return
+        }
         let stored = ObjectClass.instance(syntax: ObjectClass.stored)
         guard held[stored] == nil, object.isDerivable else { return }
-        held[stored] = await gateway.cache.peek(gateway.key(stored, of: target))
+        held[stored] = await gateway.cache.peek(gateway.key(stored, of: target)).map { .stored($0, .hit) }
     }
 
     private func plan() async -> RetrievePlan {
@@ -91,10 +95,10 @@ struct Search {
         switch step {
         case .cached(let variant):
             guard let object = held[variant] else { throw .unproven }
-            return .stored(object, .hit)
+            return object
         case .derive:
-            guard let object = held[.instance(syntax: ObjectClass.stored)] else { throw .unproven }
-            return try await derived(from: .stored(object, .hit))
+            guard let instance = held[.instance(syntax: ObjectClass.stored)] else { throw .unproven }
+            return try await derived(from: instance)
         case .ask(let candidates, let variants):
             return try await ask(candidates, for: variants, translating: false)
         case .translate(let candidates, let variants):
@@ -109,7 +113,7 @@ struct Search {
         case .asStored:
             if let fetched { return fetched }
             guard let object = held[.instance(syntax: ObjectClass.stored)] else { throw problems.last ?? .unproven }
-            return .stored(object, .hit)
+            return object
         }
     }
 

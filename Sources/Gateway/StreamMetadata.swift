@@ -6,6 +6,7 @@ import EventLoop
 import FHIR
 import HTTP
 import HTTPServer
+import StudyDirectory
 import Upstream
 import WADO
 
@@ -73,19 +74,80 @@ extension Gateway {
         _ context: RequestContext
     ) async throws(Problem) {
         var array = JSONArraySink(contentType: contentType, context: context)
-        let base = baseBytes(context)
         for source in sources {
+            if let series = await seriesOfDocuments(source, located, context) {
+                switch try await openDocuments(series, source, located, request, context) {
+                case .whole(let first): try await stream(series, from: first, located, into: &array, context)
+                case .members(let members): try await stream(members, into: &array, context)
+                }
+                continue
+            }
             switch try await openMetadata(source, accept: "application/dicom+json", located, request, context) {
             case .whole(let documents):
                 try await streamJSON(documents, located, into: &array, context)
-            case .members(let members):
-                try await eachDocument(.json, of: members, context) { _, document throws(Problem) in
-                    try await array.separate(isNewSource: true)
-                    try await send(document.piece, base: base, context)
-                }
+            case .members(let members): try await stream(members, into: &array, context)
             }
         }
         try await array.end()
+    }
+
+    private func stream(
+        _ members: [CollectionMember], into array: inout JSONArraySink, _ context: RequestContext
+    ) async throws(Problem) {
+        let base = baseBytes(context)
+        try await eachDocument(.json, of: members, context) { _, document throws(Problem) in
+            try await array.separate(isNewSource: true)
+            try await send(document.piece, base: base, context)
+        }
+    }
+
+    // MARK: Stored documents of series
+
+    /// The series of which an archive's documents are stored; nil where it is not known which series there are, or nothing may
+    /// be stored.
+    private func seriesOfDocuments(
+        _ source: CollectionPlan.Source, _ located: Located, _ context: RequestContext
+    ) async -> [UID]? {
+        guard case .collection(let candidates, let series) = source, !passesClientCredentials(candidates) else {
+            return nil
+        }
+        if let series { return [series] }
+        let choice = choice(in: located.resolution, series: nil).only(candidates)
+        guard case .counted(let counted) = await counts(of: located.study, by: choice, context), !counted.isEmpty else {
+            return nil
+        }
+        let recorded = located.resolution.record.series.map(\.uid).filter { counted[$0] != nil }
+        return recorded + counted.keys.filter { !recorded.contains($0) }.sorted()
+    }
+
+    /// The first of the documents, or the members of the source where its archive refuses.
+    private func openDocuments(
+        _ series: [UID], _ source: CollectionPlan.Source, _ located: Located, _ request: RetrieveRequest,
+        _ context: RequestContext
+    ) async throws(Problem) -> Opened<(Obtained, [EndpointChoice.Candidate])> {
+        try await open(source, of: located, request, context) { candidates, _ throws(Problem) in
+            let able = candidates.filter { abilities(of: $0, at: context.loop.now).has(.metadata) != false }
+            guard !able.isEmpty, let first = series.first else {
+                throw Problem(status: 501, "The archive of what was asked for is known to offer no metadata.")
+            }
+            return (try await seriesDocument(first, of: located, from: able, context), able)
+        }
+    }
+
+    private func stream(
+        _ series: [UID], from first: (document: Obtained, candidates: [EndpointChoice.Candidate]), _ located: Located,
+        into array: inout JSONArraySink, _ context: RequestContext
+    ) async throws(Problem) {
+        let base = baseBytes(context)
+        array.outcome = first.document.outcome
+        for uid in series {
+            let document =
+                uid == series.first
+                ? first.document
+                : try await seriesDocument(uid, of: located, from: first.candidates, context)
+            try await array.separate(isNewSource: true)
+            try await send(document.piece, base: base, context)
+        }
     }
 
     private func eachDocument(

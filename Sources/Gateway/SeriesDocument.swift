@@ -1,0 +1,156 @@
+// The metadata of a whole series as one stored document: fetched once, answered as a whole and for each of its instances.
+import CachePolicy
+import DICOM
+import DiskCache
+import EventLoop
+import FHIR
+import HTTP
+import HTTPServer
+import StudyDirectory
+import Upstream
+import WADO
+
+extension Gateway {
+    /// A series' metadata: as it is stored, where a list vouches for it, else on its way from the archive.
+    ///
+    /// - Throws: ``Problem`` when no archive has begun to deliver.
+    func seriesDocument(
+        _ series: UID, of located: Located, from candidates: [EndpointChoice.Candidate], _ context: RequestContext
+    ) async throws(Problem) -> Obtained {
+        let seriesKey = SeriesKey(study: located.study, series: series)
+        let key = ObjectKey(study: located.study, series: series, instance: nil, object: .metadata(.json))
+        if let vouched = await vouchedMemberships(located, series, from: candidates, context)?.first?.1,
+            let object = await cache.peek(key), object.description.etag == vouched.list.document
+        {
+            return .stored(object, .hit)
+        }
+        let opening: Opening
+        do { opening = try await cache.open(key, accepting: { _ in false }) } catch { throw Problem(error) }
+        let follower: Follower
+        var outcome = CacheOutcome.follow
+        switch opening {
+        case .hit(let object): return .stored(object, .hit)
+        case .follow(let running): follower = running
+        case .fill(let writer, let own):
+            follower = own
+            outcome = .miss
+            let filler = SeriesDocumentFiller(
+                gateway: self, writer: writer, series: seriesKey, candidates: candidates,
+                record: located.resolution.record, loop: context.loop)
+            run(writer, on: context.loop) { await filler.run() }
+        }
+        let description: ObjectDescription
+        do { description = try await follower.description() } catch { throw Problem(error) }
+        context.entry.backend = description.backend
+        if outcome == .miss { context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt }
+        return .filling(follower, description, outcome)
+    }
+
+    /// An instance's own data set in its series' document.
+    func metadataInSeries(of target: InstanceTarget) async -> Obtained? {
+        let series = SeriesKey(study: target.study, series: target.series)
+        let key = ObjectKey(study: target.study, series: target.series, instance: nil, object: .metadata(.json))
+        guard let membership = await membership(of: series), let member = membership.member(target.instance),
+            let place = member.metadata, let object = await cache.peek(key),
+            object.description.etag == membership.list.document, place.range.upperBound <= object.length
+        else { return nil }
+        var description = object.description
+        description.placeholders = place.placeholders
+        description.etag += "-\(target.instance)"
+        description.facts = member.facts(study: target.study, series: target.series)
+        return .slice(object, place.range, description, .metadata(.json))
+    }
+}
+
+/// Fetches one series' metadata. Unchecked because it runs as one task on one loop.
+private final class SeriesDocumentFiller: @unchecked Sendable {
+    private let gateway: Gateway
+    private let writer: FillWriter
+    private let series: SeriesKey
+    private let candidates: [EndpointChoice.Candidate]
+    private let record: StudyRecord
+    private let loop: EventLoop
+    private let etag = newTag()
+    private var hasBegun = false
+
+    init(
+        gateway: Gateway, writer: FillWriter, series: SeriesKey, candidates: [EndpointChoice.Candidate],
+        record: StudyRecord, loop: EventLoop
+    ) {
+        self.gateway = gateway
+        self.writer = writer
+        self.series = series
+        self.candidates = candidates
+        self.record = record
+        self.loop = loop
+    }
+
+    func run() async {
+        do throws(Problem) {
+            let (backend, members) = try await fillFromFirstAble()
+            do { try await writer.commit() } catch { throw Problem(error) }
+            if let members {
+                let list = MembershipList(
+                    source: .metadata, time: secondsSince1970(), members: members, document: etag)
+                await gateway.store(list, of: series, from: backend, for: record)
+            }
+        } catch {
+            writer.fail(FillFailure(error))
+        }
+    }
+
+    private func fillFromFirstAble() async throws(Problem) -> (String, [MembershipList.Member]?) {
+        var problems: [Problem] = []
+        for candidate in candidates {
+            guard let base = candidate.base else { continue }
+            do throws(Problem) {
+                return try await fill(from: base)
+            } catch {
+                problems.append(error)
+                guard error.allowsNextEndpoint, !hasBegun else { throw error }
+            }
+        }
+        throw Problem(oneOf: problems)
+    }
+
+    /// - Returns: the members; nil when the archive has said that they are not all.
+    private func fill(from base: HTTPURL) async throws(Problem) -> (String, [MembershipList.Member]?) {
+        let path = "/studies/\(series.study)/series/\(series.series)/metadata"
+        let (response, backend) = try await gateway.ask(
+            base.appending(path: path, query: nil), accept: "application/dicom+json", asking: "metadata",
+            as: .metadata, base: base, on: loop, clientAuthorization: nil)
+        var rewriter = JSONMetadataRewriter(
+            expecting: .init(study: series.study, series: series.series), base: base, document: response.url,
+            token: gateway.bulkTokenMaker(backend.name))
+        let body = UpstreamBody(response)
+        var members: [MembershipList.Member] = []
+        let summary = try await Problem.reading(from: backend.name) {
+            while let piece = try await body.next() {
+                try await self.append(try rewriter.feed(piece), from: backend.name)
+                members += rewriter.takeParts().map {
+                    MembershipList.Member($0.facts, metadata: .init(range: $0.range, placeholders: $0.placeholders))
+                }
+            }
+            return try rewriter.finish()
+        }
+        guard summary.dataSets > 0 else { throw .nothingThere }
+        writer.amend(placeholders: summary.placeholders, facts: nil)
+        let isWhole = response.head.status == 200 && Set(members.map(\.instance)).count == members.count
+        return (backend.name, isWhole ? members : nil)
+    }
+
+    private func append(_ bytes: [UInt8], from backend: String) async throws(Problem) {
+        if bytes.isEmpty { return }
+        do throws(CacheError) {
+            if !hasBegun {
+                let description = ObjectDescription(
+                    mediaType: "application/dicom+json", backend: backend, etag: etag, recordVersion: record.version)
+                try await writer.begin(description, expectedLength: nil)
+            }
+            hasBegun = true
+            try await writer.append(bytes)
+        } catch {
+            throw Problem(error)
+        }
+    }
+}
