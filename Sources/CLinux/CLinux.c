@@ -64,6 +64,11 @@ int clinux_open_beneath(int dir, const char *path, int flags, unsigned mode) {
     if (fd < 0 && (errno == ENOSYS || errno == EPERM)) return open_beneath_by_steps(dir, path, flags, mode);
     return fd;
 }
+int clinux_noatime(void) { return O_NOATIME; }
+int clinux_touch(int fd, long long seconds) {
+    struct timespec times[2] = {{.tv_sec = (time_t)seconds}, {.tv_nsec = UTIME_OMIT}};
+    return futimens(fd, times);
+}
 int clinux_reserve(int fd, off_t offset, off_t length) { return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length); }
 ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset) {
     struct iovec piece = {buffer, length};

@@ -7,39 +7,47 @@ import Synchronization
 
 /// The numbers by which the cache evicts.
 ///
-/// Two locks: `store` is held during SQLite's work, in the background only; `state` for moments, by anyone, and nests in it.
+/// Three locks: `settling` is held while a series' files are counted, `store` during SQLite's work, both in the background
+/// only; `state` for moments, by anyone. They nest in this order.
 final class Accounting: Sendable {
     struct State {
-        /// The sums over the table's rows.
+        /// The sums over the tables' rows.
         var committed = AccountingTotals()
         /// What a batch that is being written adds to them.
-        var inFlight = AccountingTotals()
-        var pending = AccountingTotals()
-        var changes: [SeriesKey: SeriesChange] = [:]
-        var forgotten: [Forgotten] = []
-        var settled: [SeriesKey: TreeSize] = [:]
+        var inFlight = PartSums()
+        var pending = PartSums()
+        var batch = AccountingBatch()
         var isScheduled = false
         var isUrgent = false
         var isClosed = false
-        /// The series that a scan is looking at, and whether it changed meanwhile.
+        /// The series whose files are being counted, and whether it changed meanwhile.
         var watched: SeriesKey?
         var watchedChanged = false
+        var clock = SteadyClock()
+        /// Studies whose subject was told lately.
+        var subjects = DescriptorCache<StudyKey, String>(capacity: Accounting.subjectLimit)
+        var pins: Set<Pin> = []
+        var pinnedBytes: Int64 = 0
+        var scanWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
     /// Changed series after which a batch is written without waiting for its second.
     private static let batchLimit = 256
     /// Series of which mere use is remembered within a batch.
     private static let useLimit = 4096
+    private static let subjectLimit = 4096
 
     let state = Mutex(State())
     let store: Mutex<StoreBox>
+    let settling = Mutex<Void>(())
     /// The number of the batch being gathered; an object notes its use once in each.
-    private let batch = Atomic<UInt64>(1)
+    let batch = Atomic<UInt64>(1)
     let directory: CacheDirectory
     let background: BackgroundWork
     private let timer: EventLoop
     let log: @Sendable (String) -> Void
     private let clock: @Sendable () -> Int64
+    let maxSize: Int64
 
     /// Holds the store; the lock around it is what makes it usable from every thread.
     struct StoreBox: @unchecked Sendable {
@@ -50,35 +58,33 @@ final class Accounting: Sendable {
     }
 
     init(
-        directory: CacheDirectory, background: BackgroundWork, timer: EventLoop,
+        directory: CacheDirectory, background: BackgroundWork, timer: EventLoop, maxSize: Int64,
         log: @escaping @Sendable (String) -> Void,
         clock: @escaping @Sendable () -> Int64
     ) {
         self.directory = directory
         self.background = background
         self.timer = timer
+        self.maxSize = maxSize
         self.log = log
         self.clock = clock
         store = Mutex(StoreBox())
     }
 
-    /// Opens the database; if it does not tell the truth, a scan begins in the background.
-    func start() {
-        let isTrusted = store.withLock { box in
-            openStore(&box)
-            return box.isTrusted
-        }
-        if !isTrusted { startScan() }
+    /// Milliseconds since 1970, never going back.
+    var now: Int64 {
+        let wall = clock()
+        return state.withLock { $0.clock.time(at: wall) }
     }
 
     // MARK: What happened (any thread)
 
     var totals: AccountingTotals {
         state.withLock { state in
-            AccountingTotals(
-                bytes: state.committed.bytes + state.inFlight.bytes + state.pending.bytes,
-                objects: state.committed.objects + state.inFlight.objects + state.pending.objects,
-                series: state.committed.series)
+            var totals = state.committed
+            totals.sums.add(state.inFlight)
+            totals.sums.add(state.pending)
+            return totals
         }
     }
 
@@ -87,49 +93,65 @@ final class Accounting: Sendable {
         let batch = batch.load(ordering: .relaxed)
         guard object.notedBatch.load(ordering: .relaxed) != batch else { return }
         object.notedBatch.store(batch, ordering: .relaxed)
-        let now = clock()
+        let now = now
         note { state in
             let key = object.key.seriesKey
-            guard state.changes[key] != nil || state.changes.count < Self.useLimit else { return }
-            state.changes[key, default: SeriesChange()].lastAccess = now
+            guard state.batch.changes[key] != nil || state.batch.changes.count < Self.useLimit else { return }
+            state.batch.changes[key, default: SeriesChange()].lastAccess = now
         }
     }
 
     /// An object got its place.
     func notePublished(_ object: StoredObject) {
         let size = ObjectLayout.fileSize(bodyOffset: object.bodyOffset, length: object.length)
-        note(object.key.seriesKey, bytes: ObjectLayout.chargedSize(fileSize: size), objects: 1, lastAccess: clock())
+        var sums = PartSums()
+        sums.add(
+            StoredAmount(bytes: ObjectLayout.chargedSize(fileSize: size), objects: 1),
+            to: PartName(objectClass: object.key.object.word, backend: object.description.backend))
+        note(object.key.seriesKey, sums, lastAccess: now)
     }
 
-    /// Files of a series are gone.
-    func noteRemoved(_ series: SeriesKey, _ size: TreeSize) {
-        if size.objects > 0 { note(series, bytes: -size.bytes, objects: -size.objects, lastAccess: nil) }
+    /// Files of a series are gone. One that did not tell where it came from has the series counted anew.
+    func noteRemoved(_ series: SeriesKey, _ contents: TreeContents) {
+        if contents.isGuessed { return background.submit { [weak self] in self?.recount(series) } }
+        var sums = PartSums()
+        sums.subtract(contents.sums)
+        if contents.sums.total.objects > 0 { note(series, sums, lastAccess: nil) }
     }
 
     /// Nothing is left of a study, or of one series.
-    func noteForgotten(tenant: String, study: UID, series: UID?) {
-        let entry = Forgotten(tenant: tenant, study: study, series: series)
+    func noteForgotten(tenant: String, study: UID, series: UID?, wasEvicted: Bool = false) {
+        let entry = Forgotten(tenant: tenant, study: study, series: series, wasEvicted: wasEvicted)
         note { state in
-            for (key, change) in state.changes where entry.covers(key) {
-                state.pending.bytes -= change.bytes
-                state.pending.objects -= change.objects
-                state.changes[key] = nil
+            for (key, change) in state.batch.changes where entry.covers(key) {
+                state.pending.subtract(change.sums)
+                state.batch.changes[key] = nil
             }
-            for key in state.settled.keys where entry.covers(key) { state.settled[key] = nil }
+            for key in state.batch.settled.keys where entry.covers(key) { state.batch.settled[key] = nil }
             if let watched = state.watched, entry.covers(watched) { state.watchedChanged = true }
-            state.forgotten.append(entry)
+            // Told again when the study comes back, it must be written again.
+            _ = state.subjects.remove { key, _ in key.tenant == tenant && key.study == study }
+            state.batch.forgotten.append(entry)
         }
     }
 
-    private func note(_ key: SeriesKey, bytes: Int64, objects: Int64, lastAccess: Int64?) {
+    /// Whose a study is.
+    func noteSubject(_ subject: String, of study: StudyKey) {
+        let isNews = state.withLock { state in
+            if state.subjects.value(for: study) == subject { return false }
+            _ = state.subjects.insert(subject, for: study)
+            return true
+        }
+        if isNews { note { $0.batch.subjects[study] = subject } }
+    }
+
+    private func note(_ key: SeriesKey, _ sums: PartSums, lastAccess: Int64?) {
         note { state in
-            var change = state.changes[key] ?? SeriesChange()
-            change.bytes += bytes
-            change.objects += objects
+            var change = state.batch.changes[key] ?? SeriesChange()
+            change.sums.add(sums)
             change.lastAccess = lastAccess ?? change.lastAccess
-            state.changes[key] = change
-            state.pending.bytes += bytes
-            state.pending.objects += objects
+            state.batch.changes[key] = change
+            state.pending.add(sums)
             if state.watched == key { state.watchedChanged = true }
         }
     }
@@ -138,7 +160,7 @@ final class Accounting: Sendable {
         let (mustSchedule, isUrgent) = state.withLock { state -> (Bool, Bool) in
             if state.isClosed { return (false, false) }
             change(&state)
-            let isFull = state.changes.count + state.forgotten.count + state.settled.count >= Self.batchLimit
+            let isFull = state.batch.count >= Self.batchLimit
             defer {
                 state.isScheduled = true
                 state.isUrgent = state.isUrgent || isFull
@@ -152,7 +174,7 @@ final class Accounting: Sendable {
         }
     }
 
-    private func scheduleFlush() {
+    func scheduleFlush() {
         timer.execute { [weak self, timer] in
             timer.schedule(after: .seconds(1)) {
                 guard let self else { return }
@@ -161,111 +183,8 @@ final class Accounting: Sendable {
         }
     }
 
-    // MARK: Writing (in the background)
-
-    /// Writes what has gathered.
-    func flush() {
-        let mustScan = store.withLock { flush(&$0) }
-        if mustScan { startScan() }
-    }
-
-    /// True when the database had to be given up and a new one must be filled by a scan.
-    private func flush(_ box: inout StoreBox) -> Bool {
-        let (changes, forgotten, settled) = state.withLock { state in
-            defer {
-                state.inFlight = state.pending
-                state.pending = AccountingTotals()
-                state.changes = [:]
-                state.forgotten = []
-                state.settled = [:]
-                state.isScheduled = false
-                state.isUrgent = false
-            }
-            return (state.changes, state.forgotten, state.settled)
-        }
-        batch.wrappingAdd(1, ordering: .relaxed)
-        defer { commit(box) }
-        if changes.isEmpty, forgotten.isEmpty, settled.isEmpty { return false }
-        do throws(SQLiteError) {
-            try box.store?.apply(forgotten: forgotten, settled: settled, changes: changes, now: clock())
-            return box.store == nil
-        } catch {
-            replaceStore(&box, because: error)
-            return true
-        }
-    }
-
-    func commit(_ box: borrowing StoreBox) {
-        let totals = box.store?.totals ?? AccountingTotals()
-        state.withLock { state in
-            state.committed = totals
-            state.inFlight = AccountingTotals()
-        }
-    }
-
-    /// The series that were not used for longest.
-    func leastRecentlyUsed(limit: Int) -> [SeriesUsage] {
-        flush()
-        return store.withLock { box in
-            do throws(SQLiteError) {
-                return try box.store?.leastRecentlyUsed(limit: limit) ?? []
-            } catch {
-                log("cache accounting: \(error)")
-                return []
-            }
-        }
-    }
-
-    // MARK: Opening and closing
-
-    /// Writes the last batch and says that the table tells the truth. In the background.
-    func close() {
-        state.withLock { $0.isClosed = true }
-        store.withLock { box in
-            let hasFailed = flush(&box)
-            do throws(SQLiteError) {
-                if !hasFailed, !box.isScanning, box.isTrusted { try box.store?.close() }
-            } catch {
-                log("cache accounting: \(error)")
-            }
-            box.store = nil
-        }
-    }
-
     /// The cache is gone without having been closed: the next one will scan.
     func abandon() { state.withLock { $0.isClosed = true } }
-
-    private func openStore(_ box: inout StoreBox) {
-        do throws(SQLiteError) {
-            let store = try makeStore()
-            box.isTrusted = store.wasClosed
-            box.store = store
-            commit(box)
-        } catch {
-            replaceStore(&box, because: error)
-        }
-    }
-
-    private func makeStore() throws(SQLiteError) -> AccountingStore {
-        // Made here first, since SQLite would let the umask decide who may read it.
-        _ = try? directory.root.makeFile(FileName(Self.fileName))
-        return try AccountingStore(path: directory.path + "/" + Self.fileName)
-    }
-
-    /// A new database in place of one that failed; in memory when the disk won't have it.
-    private func replaceStore(_ box: inout StoreBox, because error: SQLiteError) {
-        log("cache accounting: \(error); it is rebuilt from the files")
-        box.isTrusted = false
-        box.store = nil
-        for suffix in ["", "-wal", "-shm"] { directory.removeRootEntry(FileName(Self.fileName + suffix)) }
-        do throws(SQLiteError) {
-            box.store = try makeStore()
-        } catch {
-            log("cache accounting: \(error); it is kept in memory")
-            box.store = try? AccountingStore(path: ":memory:")
-        }
-        commit(box)
-    }
 
     static let fileName = "accounting.sqlite"
 }

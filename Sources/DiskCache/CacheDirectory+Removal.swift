@@ -1,27 +1,9 @@
 // Taking things out of the cache's folder: one rename makes them unreachable, deleting is then a matter of time.
 import CLinux
 import CachePolicy
+import DICOM
 import EventLoop
 import Glibc
-
-/// What a subtree held.
-struct TreeSize: Sendable {
-    /// Charged bytes of its regular files.
-    var bytes: Int64 = 0
-    /// Regular files.
-    var objects: Int64 = 0
-    /// The times at which the oldest and the newest file were last changed, milliseconds since 1970.
-    var oldest: Int64?
-    var newest: Int64?
-
-    mutating func count(_ status: stat) {
-        bytes += ObjectLayout.chargedSize(fileSize: Int64(status.st_size))
-        objects += 1
-        let time = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
-        oldest = min(oldest ?? time, time)
-        newest = max(newest ?? time, time)
-    }
-}
 
 extension CacheDirectory {
     /// Makes a folder unreachable. Answers its name in the trash; nil when there is none.
@@ -55,7 +37,7 @@ extension CacheDirectory {
         if let name = moveToTrash(name, of: root) { deleteTrash(name) }
     }
 
-    private func moveToTrash(_ name: FileName, of parent: Descriptor) -> FileName? {
+    func moveToTrash(_ name: FileName, of parent: Descriptor) -> FileName? {
         let newName = FileName.unique()
         if (try? parent.rename(name, to: trash, as: newName)) != nil { return newName }
         // What is to go must go, even if somebody has removed the trash itself.
@@ -98,6 +80,50 @@ extension CacheDirectory {
         parent.removeDirectory(name)
     }
 
+    /// What something in the trash holds.
+    ///
+    /// - Parameter names: those that led from its series' folder to it.
+    func contents(ofTrash name: FileName, below names: [String]) -> TreeContents {
+        if let folder = try? trash.openDirectory(name) { return Self.contents(of: folder, below: names) }
+        var contents = TreeContents()
+        if let file = Self.storedFile(name, in: trash, below: names) { contents.count(file) }
+        return contents
+    }
+
+    // MARK: Empty folders
+
+    /// Makes a study's folder unreachable once no series is in it, with what stands beside the series. Answers its name in
+    /// the trash; nil when it stays. No other thread may publish meanwhile.
+    func moveBareStudyToTrash(tenant: String, study: UID) -> FileName? {
+        let path = ObjectPath(tenant: tenant, study: study)
+        guard let folder = openDirectory(path.components[...]) else { return nil }
+        var isBare = true
+        folder.forEachEntry { name in
+            if UID(name.description) != nil, folder.status(of: name)?.isDirectory == true { isBare = false }
+        }
+        guard isBare else { return nil }
+        let name = moveToTrash(path)
+        removeEmptyFolders(path.directory, downTo: 1)
+        return name
+    }
+
+    /// Removes the empty folders below a folder.
+    func removeEmptyFolders(below folder: Descriptor, depth: Int = 0) {
+        folder.forEachEntry { name in
+            guard depth < 8, let child = try? folder.openDirectory(name) else { return }
+            removeEmptyFolders(below: child, depth: depth + 1)
+            folder.removeDirectory(name)
+        }
+    }
+
+    /// Removes a folder and those above it, as long as they are empty, but for the first `depth` of them.
+    func removeEmptyFolders(_ components: ArraySlice<String>, downTo depth: Int) {
+        var left = components
+        while left.count > depth, let name = left.popLast() {
+            guard let parent = openDirectory(left), parent.removeDirectory(FileName(name)) else { return }
+        }
+    }
+
     /// Deletes what an earlier process left in `fills`.
     func sweepFills() { fills.forEachEntry { fills.removeFile($0) } }
 
@@ -108,13 +134,21 @@ extension CacheDirectory {
         for name in names { deleteTrash(name) }
     }
 
-    /// Free bytes of the disk for this process; nil when it can't be told.
-    func freeBytes() -> Int64? {
+    /// What the file system has left for this process.
+    struct FreeSpace: Sendable {
+        /// Nil when it can't be told.
+        var bytes: Int64?
+        /// Nil when it can't be told, or the file system makes them as it needs them.
+        var inodes: Int64?
+    }
+
+    func freeSpace() -> FreeSpace {
         var status = statvfs()
         // Written before it is read, or the call fails.
-        guard unsafe fstatvfs(root.number, &status) == 0 else { return nil }
+        guard unsafe fstatvfs(root.number, &status) == 0 else { return FreeSpace() }
         let (bytes, overflows) = Int64(clamping: status.f_bavail).multipliedReportingOverflow(
             by: Int64(clamping: status.f_frsize))
-        return overflows ? nil : bytes
+        return FreeSpace(
+            bytes: overflows ? nil : bytes, inodes: status.f_files == 0 ? nil : Int64(clamping: status.f_favail))
     }
 }

@@ -143,8 +143,8 @@ final class CacheDirectory: Sendable {
     /// thread at a time.
     ///
     /// - Parameter replacing: whether a regular file that stands there is replaced, in one step.
-    /// - Returns: the size of what was replaced; nil when something stands there and stays.
-    func publish(_ file: FillFile, at path: ObjectPath, replacing: Bool) throws(SystemError) -> TreeSize? {
+    /// - Returns: what was replaced; nil when something stands there and stays.
+    func publish(_ file: FillFile, at path: ObjectPath, replacing: Bool) throws(SystemError) -> TreeContents? {
         // The folder may vanish between being made and being used, when an operator removes it. Thrice is no accident.
         var attemptsLeft = 3
         while true {
@@ -152,9 +152,10 @@ final class CacheDirectory: Sendable {
             attemptsLeft -= 1
             do throws(SystemError) {
                 let name = FileName(path.name)
-                if replacing, let old = directory.status(of: name), old.isRegularFile {
+                let names = Array(path.components[ObjectPath.seriesDepth...])
+                if replacing, let old = Self.storedFile(name, in: directory, below: names) {
                     try replace(name, in: directory, by: file)
-                    var replaced = TreeSize()
+                    var replaced = TreeContents()
                     replaced.count(old)
                     return replaced
                 }
@@ -163,7 +164,7 @@ final class CacheDirectory: Sendable {
                 } else {
                     try directory.link(file.descriptor, as: name)
                 }
-                return TreeSize()
+                return TreeContents()
             } catch {
                 if error.code == EEXIST { return nil }
                 guard error.code == ENOENT, attemptsLeft > 0 else { throw error }

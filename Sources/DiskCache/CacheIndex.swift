@@ -1,6 +1,7 @@
 // What the cache knows in memory: open descriptors, fills under way, generations. Lives behind one short lock; never
 // touches a file, so that a loop may take the lock.
 import CachePolicy
+import DICOM
 
 /// The part of the cache's state that every loop shares. Bounded by the descriptor limit and the fills under way.
 struct CacheIndex {
@@ -15,6 +16,8 @@ struct CacheIndex {
     private var fills: [ObjectKey: Fill] = [:]
     /// Also those that a purge has taken out of `fills`.
     private var running: Set<ObjectIdentifier> = []
+    /// Fills that a purge of a class or a backend's objects has overtaken.
+    private var revoked: Set<ObjectIdentifier> = []
     private var generations = SeriesGenerations()
     /// Counts removals: who looked at the disk before one must not remember what it saw.
     private(set) var removals: UInt64 = 0
@@ -51,13 +54,15 @@ struct CacheIndex {
     /// The fill ended, whichever way. Once is enough, twice does no harm.
     mutating func unregister(_ fill: Fill) {
         guard running.remove(ObjectIdentifier(fill)) != nil else { return }
+        revoked.remove(ObjectIdentifier(fill))
         // After a purge another fill may stand here.
         if fills[fill.key] === fill { fills[fill.key] = nil }
         generations.fillEnded(fill.key.seriesKey)
     }
 
-    func mayPublish(_ key: ObjectKey, under generation: UInt64) -> Bool {
-        !isClosed && generations.isCurrent(generation, of: key.seriesKey)
+    func mayPublish(_ fill: Fill, under generation: UInt64) -> Bool {
+        !isClosed && !revoked.contains(ObjectIdentifier(fill))
+            && generations.isCurrent(generation, of: fill.key.seriesKey)
     }
 
     // MARK: Objects
@@ -83,8 +88,28 @@ struct CacheIndex {
 
     /// Forgets every object of these series; fills go on.
     mutating func forgetObjects(where matches: @Sendable (SeriesKey) -> Bool) -> [StoredObject] {
+        forgetParts { key, _ in matches(key.seriesKey) }
+    }
+
+    /// Forgets these objects; fills go on.
+    mutating func forgetParts(where matches: (ObjectKey, _ backend: String) -> Bool) -> [StoredObject] {
         removals += 1
-        return descriptors.remove { key, _ in matches(key.seriesKey) }
+        return descriptors.remove { key, object in matches(key, object.description.backend) }
+    }
+
+    /// Keeps fills from being published.
+    ///
+    /// - Parameter matches: is told the backend where the fill knows it already.
+    mutating func revokeFills(where matches: (ObjectKey, _ backend: String?) -> Bool) {
+        for (key, fill) in fills where matches(key, fill.backend) {
+            fills[key] = nil
+            revoked.insert(ObjectIdentifier(fill))
+        }
+    }
+
+    /// The instances of a series of which an object is open.
+    func instancesInUse(of series: SeriesKey) -> Set<UID> {
+        Set(descriptors.keys.lazy.filter { $0.seriesKey == series }.compactMap(\.instance))
     }
 
     mutating func close() -> [StoredObject] {

@@ -87,7 +87,9 @@ extension Descriptor {
 
     func removeFile(_ name: FileName) { unsafe _ = unlinkat(number, name.bytes, 0) }
 
-    func removeDirectory(_ name: FileName) { unsafe _ = unlinkat(number, name.bytes, AT_REMOVEDIR) }
+    /// False when it is not empty, or no folder.
+    @discardableResult
+    func removeDirectory(_ name: FileName) -> Bool { unsafe unlinkat(number, name.bytes, AT_REMOVEDIR) == 0 }
 
     /// Calls `body` with each name in this folder but `.` and `..`.
     func forEachEntry(_ body: (FileName) -> Void) {

@@ -18,6 +18,8 @@ struct DescriptorCache<Key: Hashable, Value> {
 
     var count: Int { places.count }
 
+    var keys: some Collection<Key> { places.keys }
+
     mutating func value(for key: Key) -> Value? {
         guard let place = places[key] else { return nil }
         slots[place]?.wasAsked = true

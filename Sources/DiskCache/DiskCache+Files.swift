@@ -58,6 +58,7 @@ extension DiskCache {
             let trailer = try file.read(
                 at: header.bodyOffset + header.length, count: ObjectLayout.trailerSize(length: header.length))
             guard ContentHash.checksum(trailer) == header.trailerChecksum else { throw FileDamage.trailer }
+            file.touch(status, now: accounting.now)
             return object(header, trailer: trailer, file: file, isVerified: false)
         } catch let damage as FileDamage {
             throw damage
@@ -169,7 +170,7 @@ extension DiskCache {
     ) throws(SystemError) {
         let dropped = try publishing.withLock { _ throws(SystemError) -> [StoredObject] in
             let (isCurrent, removals) = index.withLock { index in
-                (index.mayPublish(fill.key, under: generation), index.removals)
+                (index.mayPublish(fill, under: generation), index.removals)
             }
             guard isCurrent,
                 let replaced = try directory.publish(file, at: ObjectPath(fill.key), replacing: replacing)
@@ -232,7 +233,9 @@ extension DiskCache {
             index.withLock { $0.isClosed } ? nil : directory.moveToTrash(path, ifStill: identity)
         }
         guard let name else { return }
-        let size = directory.deleteTrash(name)
-        accounting.noteRemoved(series, size)
+        let contents = directory.contents(
+            ofTrash: name, below: Array(path.components.dropFirst(ObjectPath.seriesDepth)))
+        directory.deleteTrash(name)
+        accounting.noteRemoved(series, contents)
     }
 }

@@ -1,4 +1,4 @@
-// Making room, and forgetting on demand: both raise generations, rename to the trash and delete afterwards.
+// Taking objects out: what is being filled of them is kept from being published, then names go, and bytes afterwards.
 import CachePolicy
 package import DICOM
 import EventLoop
@@ -11,62 +11,102 @@ extension DiskCache {
         await background.run { self.remove(tenant: tenant, study: study, series: series).bytes }
     }
 
-    /// In the background.
+    /// Removes a series or a study by one rename, and the study's folder with the last of its series. In the background.
     @discardableResult
-    func remove(tenant: String, study: UID, series: UID?) -> TreeSize {
+    func remove(tenant: String, study: UID, series: UID?, wasEvicted: Bool = false) -> TreeSize {
         let path =
             series.map { ObjectPath(SeriesKey(tenant: tenant, study: study, series: $0)) }
             ?? ObjectPath(tenant: tenant, study: study)
         let matches = { @Sendable (key: SeriesKey) in
             key.tenant == tenant && key.study == study && (series == nil || key.series == series)
         }
-        let (name, dropped) = publishing.withLock { _ in
-            if index.withLock({ $0.isClosed }) { return (nil as FileName?, [] as [StoredObject]) }
+        let (name, bare, dropped) = publishing.withLock { _ -> (FileName?, FileName?, [StoredObject]) in
+            if index.withLock({ $0.isClosed }) { return (nil, nil, []) }
             var dropped = index.withLock { $0.forget(where: matches) }
             let name = directory.moveToTrash(path)
+            let bare = directory.moveBareStudyToTrash(tenant: tenant, study: study)
             // What was opened between the two steps saw the old file.
             dropped += index.withLock { $0.forgetObjects(where: matches) }
-            accounting.noteForgotten(tenant: tenant, study: study, series: series)
-            return (name, dropped)
+            accounting.noteForgotten(tenant: tenant, study: study, series: series, wasEvicted: wasEvicted)
+            return (name, bare, dropped)
         }
         withExtendedLifetime(dropped) {}
+        if let bare { directory.deleteTrash(bare) }
         return name.map { directory.deleteTrash($0) } ?? TreeSize()
     }
 
-    // MARK: Making room
-
-    /// Starts an eviction, unless there is room or one is under way. In the background, since it asks the disk.
-    func makeRoomIfNeeded() {
-        guard bytesToFree > 0, !counters.isEvicting.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        background.submit {
-            self.evict()
-            self.counters.isEvicting.store(false, ordering: .releasing)
+    /// Removes a series' objects of a class, or of a backend, and folders that are empty then. In the background.
+    func removeParts(of series: SeriesKey, coveredBy selection: CacheSelection) -> StoredAmount {
+        let isMeant = { @Sendable (key: ObjectKey, backend: String) in
+            key.seriesKey == series && selection.covers(objectClass: key.object.word, backend: backend)
         }
-    }
-
-    /// What is reserved and not written yet counts as free: a backend's mere announcement evicts nobody.
-    private var bytesToFree: Int64 {
-        EvictionOrder.bytesToFree(
-            used: accounting.totals.bytes, maxSize: settings.maxSize,
-            free: settings.minFree > 0 ? directory.freeBytes().map { $0 + reserved.bytes } : nil,
-            minFree: settings.minFree)
-    }
-
-    /// Drops series until there is room. Bytes of a file that someone still reads come back when it is closed, so the
-    /// goal is set once.
-    private func evict() {
-        // What was removed counts until the accounting has written it.
-        accounting.flush()
-        var missing = bytesToFree
-        while missing > 0 {
-            let victims = EvictionOrder.victims(among: accounting.leastRecentlyUsed(limit: 256), toFree: missing)
-            if victims.isEmpty { break }
-            for victim in victims {
-                let key = victim.series
-                remove(tenant: key.tenant, study: key.study, series: key.series)
-                counters.evictedSeries.wrappingAdd(1, ordering: .relaxed)
-                missing -= victim.bytes
+        let path = ObjectPath(series)
+        var dropped = index.withLock { index in
+            // Of a fill that does not know its backend yet the worst is believed.
+            index.revokeFills { isMeant($0, $1 ?? selection.backend ?? "") }
+            return index.forgetParts(where: isMeant)
+        }
+        var contents = TreeContents()
+        if let folder = try? directory.objects.openDirectory(FileName(path.components)) {
+            CacheDirectory.forEachFile(in: folder) { file in
+                guard selection.covers(objectClass: file.objectClass, backend: file.part.backend),
+                    let name = takeAway(file)
+                else { return true }
+                contents.count(file)
+                directory.deleteTrash(name)
+                return true
             }
+            directory.removeEmptyFolders(below: folder)
         }
+        accounting.noteRemoved(series, contents)
+        dropped += index.withLock { $0.forgetParts(where: isMeant) }
+        withExtendedLifetime(dropped) {}
+        removeFolderIfEmpty(of: series)
+        return contents.sums.total
+    }
+
+    /// Makes a file unreachable, if it is still the one that was seen.
+    private func takeAway(_ file: StoredFile) -> FileName? {
+        publishing.withLock { _ in
+            if index.withLock({ $0.isClosed }) { return nil }
+            guard let status = file.directory.status(of: file.name),
+                FileIdentity(status) == FileIdentity(file.status)
+            else { return nil }
+            return directory.moveToTrash(file.name, of: file.directory)
+        }
+    }
+
+    /// Removes one instance of a series, all of its objects. In the background.
+    func removeInstance(_ instance: UID, of series: SeriesKey) -> StoredAmount {
+        let path = ObjectPath(series)
+        let isMeant = { @Sendable (key: ObjectKey) in key.seriesKey == series && key.instance == instance }
+        let (name, dropped) = publishing.withLock { _ -> (FileName?, [StoredObject]) in
+            if index.withLock({ $0.isClosed }) { return (nil, []) }
+            var dropped = index.withLock { index in
+                index.revokeFills { key, _ in isMeant(key) }
+                return index.forgetParts { key, _ in isMeant(key) }
+            }
+            let folder = try? directory.objects.openDirectory(FileName(path.components))
+            let name = folder.flatMap { directory.moveToTrash(FileName(instance.string), of: $0) }
+            dropped += index.withLock { $0.forgetParts { key, _ in isMeant(key) } }
+            return (name, dropped)
+        }
+        withExtendedLifetime(dropped) {}
+        guard let name else { return StoredAmount() }
+        let contents = directory.contents(ofTrash: name, below: [instance.string])
+        directory.deleteTrash(name)
+        accounting.noteRemoved(series, contents)
+        return contents.sums.total
+    }
+
+    /// Removes the folder of a series with nothing in it, and the study's if that was all.
+    private func removeFolderIfEmpty(of series: SeriesKey) {
+        let bare = publishing.withLock { _ -> FileName? in
+            if index.withLock({ $0.isClosed }) { return nil }
+            let path = ObjectPath(series)
+            directory.removeEmptyFolders(path.components[...], downTo: path.components.count - 1)
+            return directory.moveBareStudyToTrash(tenant: series.tenant, study: series.study)
+        }
+        if let bare { directory.deleteTrash(bare) }
     }
 }

@@ -26,6 +26,8 @@ package final class DiskCache: Sendable {
     let index: Mutex<CacheIndex>
     /// Makes checking a generation and linking one step, and raising it and renaming another.
     let publishing = Mutex<Void>(())
+    /// Makes changing the pins and writing them one step.
+    let pinning = Mutex<Void>(())
     let counters = Counters()
     let failures: PublishFailures
     let reserved = ReservedSpace()
@@ -34,6 +36,9 @@ package final class DiskCache: Sendable {
 
     struct Counters: ~Copyable, Sendable {
         let evictedSeries = Atomic<Int64>(0)
+        let evictedBytes = Atomic<Int64>(0)
+        /// Milliseconds; negative when nothing was evicted yet.
+        let lastEvictedAge = Atomic<Int64>(-1)
         let damaged = Atomic<Int64>(0)
         let isEvicting = Atomic<Bool>(false)
     }
@@ -61,7 +66,10 @@ package final class DiskCache: Sendable {
         } catch {
             throw CacheDirectoryError(description: "cache folder \(settings.path): \(error)")
         }
-        accounting = Accounting(directory: directory, background: background, timer: timer, log: log, clock: clock)
+        accounting = Accounting(
+            directory: directory, background: background, timer: timer, maxSize: settings.maxSize, log: log,
+            clock: clock)
+        accounting.state.withLock { $0.pins = readPins() }
         timer.start()
         directory.sweepFills()
         background.submit { [directory] in directory.sweepTrash() }
@@ -184,11 +192,17 @@ package final class DiskCache: Sendable {
     package func statistics() -> CacheStatistics {
         var statistics = CacheStatistics()
         let totals = accounting.totals
-        statistics.bytes = totals.bytes
-        statistics.objects = totals.objects
+        statistics.bytes = totals.sums.total.bytes
+        statistics.objects = totals.sums.total.objects
+        statistics.byClass = totals.sums.sums(by: \.objectClass)
+        statistics.byBackend = totals.sums.sums(by: \.backend)
+        statistics.pinnedBytes = accounting.state.withLock { $0.pinnedBytes }
         statistics.series = totals.series
         (statistics.fills, statistics.descriptors) = index.withLock { ($0.fillCount, $0.descriptorCount) }
         statistics.evictedSeries = counters.evictedSeries.load(ordering: .relaxed)
+        statistics.evictedBytes = counters.evictedBytes.load(ordering: .relaxed)
+        let age = counters.lastEvictedAge.load(ordering: .relaxed)
+        statistics.lastEvictedAge = age < 0 ? nil : .milliseconds(age)
         statistics.damaged = counters.damaged.load(ordering: .relaxed)
         statistics.failedPublishes = failures.count
         statistics.reserved = reserved.bytes

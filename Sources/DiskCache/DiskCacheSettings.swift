@@ -12,6 +12,14 @@ package struct DiskCacheSettings: Sendable {
     package var maxObject: Int64
     /// Bytes that shall stay free on the disk.
     package var minFree: Int64
+    /// Files that the file system shall be able to hold beside those that there are.
+    package var minFreeInodes: Int64 = 10_000
+    /// Charged bytes above which a series is evicted by instance.
+    package var evictionUnit: Int64 = 4 << 30
+    /// What the objects of a class may take at most, in percent of ``maxSize``, by ``ObjectClass/word``.
+    package var classShares: [String: Int64] = [:]
+    /// What the objects of a backend may take at most, in percent of ``maxSize``, by its configured name.
+    package var backendShares: [String: Int64] = [:]
     /// Whether a fill goes on when its last listener has left.
     package var keepFilling = KeepFilling.always
     /// How many objects keep their descriptor open. At least 1.

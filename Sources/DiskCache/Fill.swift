@@ -58,4 +58,15 @@ package final class Fill: Sendable {
             }
         }
     }
+
+    /// The backend that it comes from, once that is known.
+    var backend: String? {
+        state.withLock { state in
+            switch state.machine.phase {
+            case .growing(let description, _), .sealed(let description, _), .finished(let description, _):
+                description.backend
+            case .opened, .failed: nil
+            }
+        }
+    }
 }

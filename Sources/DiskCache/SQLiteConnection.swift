@@ -8,8 +8,8 @@ struct SQLiteError: Error, CustomStringConvertible {
 
     var description: String { "SQLite: \(message) (\(code))" }
 
-    /// The file is no database, or a broken one.
-    var isCorruption: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xff) }
+    /// There is no room on the disk now.
+    var isFull: Bool { code & 0xff == SQLITE_FULL }
 }
 
 /// One connection; used by one thread at a time.
@@ -74,6 +74,14 @@ struct SQLiteError: Error, CustomStringConvertible {
     /// Runs the statement to its end, with values for `?1`, `?2`…; `row` is called for each row, within which the columns
     /// can be read.
     func run(_ values: [Value] = [], row: (SQLiteStatement) -> Void = { _ in }) throws(SQLiteError) {
+        try runUntil(values) {
+            row($0)
+            return false
+        }
+    }
+
+    /// The same until `isEnough` answers true to a row.
+    func runUntil(_ values: [Value] = [], _ isEnough: (SQLiteStatement) -> Bool) throws(SQLiteError) {
         // Reset also clears the outcome of an earlier, failed run. All calls are on this object's own, open handle.
         defer { unsafe _ = sqlite3_reset(handle) }
         for (index, value) in values.enumerated() {
@@ -89,7 +97,7 @@ struct SQLiteError: Error, CustomStringConvertible {
             let code = unsafe sqlite3_step(handle)
             if code == SQLITE_DONE { return }
             guard code == SQLITE_ROW else { throw connection.error(code) }
-            row(self)
+            if isEnough(self) { return }
         }
     }
 

@@ -3,38 +3,64 @@ import DICOM
 import Testing
 
 @Suite struct EvictionOrderTests {
-    private func usage(_ name: Int, bytes: Int64, at time: Int64, pinned: Bool = false) throws -> SeriesUsage {
-        let series = SeriesKey(study: try uid("1.2"), series: try uid("1.2.\(name)"))
-        return SeriesUsage(series: series, bytes: bytes, lastAccess: time, isPinned: pinned)
+    private let gap = SeriesStanding.visitGap
+
+    @Test func usesThatFollowEachOtherAreOneVisit() {
+        var standing = SeriesStanding(newAt: 1000)
+        for step in 1...500 { standing.used(at: 1000 + Int64(step) * (gap - 1)) }
+        #expect(standing.visits == 0)
+        standing.used(at: standing.lastAccess + gap)
+        #expect(standing.visits == 1)
     }
 
-    private func names(_ victims: [SeriesUsage]) -> [String] { victims.map { $0.series.series.string } }
-
-    @Test func theOldestGoFirstAndNoMoreThanNeeded() throws {
-        let all = [
-            try usage(1, bytes: 10, at: 30), try usage(2, bytes: 10, at: 10), try usage(3, bytes: 10, at: 20),
-        ]
-        #expect(names(EvictionOrder.victims(among: all, toFree: 0)) == [])
-        #expect(names(EvictionOrder.victims(among: all, toFree: 1)) == ["1.2.2"])
-        #expect(names(EvictionOrder.victims(among: all, toFree: 10)) == ["1.2.2"])
-        #expect(names(EvictionOrder.victims(among: all, toFree: 11)) == ["1.2.2", "1.2.3"])
-        #expect(names(EvictionOrder.victims(among: all, toFree: 99)) == ["1.2.2", "1.2.3", "1.2.1"])
+    @Test func visitsCountUpToALimit() {
+        var standing = SeriesStanding(newAt: 0)
+        for step in 1...10 { standing.used(at: Int64(step) * gap) }
+        #expect(standing.visits == SeriesStanding.visitLimit)
     }
 
-    @Test func pinnedSeriesStay() throws {
-        let all = [try usage(1, bytes: 10, at: 1, pinned: true), try usage(2, bytes: 10, at: 2)]
-        #expect(names(EvictionOrder.victims(among: all, toFree: 99)) == ["1.2.2"])
+    @Test func aTimeBeforeTheLastOneChangesNothing() {
+        var standing = SeriesStanding(newAt: 10 * gap)
+        let before = standing
+        standing.used(at: gap)
+        #expect(standing == before)
     }
 
-    @Test func amongEquallyOldOnesTheLargestGoesFirst() throws {
-        let all = [try usage(1, bytes: 10, at: 1), try usage(2, bytes: 90, at: 1), try usage(3, bytes: 50, at: 1)]
-        #expect(names(EvictionOrder.victims(among: all, toFree: 100)) == ["1.2.2", "1.2.3"])
+    @Test func whatWasVisitedOnceGoesAtTheEndOfItsTrial() {
+        var standing = SeriesStanding(newAt: 0)
+        let mustGo = standing.mustGo(else: 5)
+        #expect(mustGo && standing.queue == .trial)
+    }
+
+    @Test func whatWasVisitedAgainMovesToTheMainQueueAndStartsAnew() {
+        var standing = SeriesStanding(newAt: 0)
+        standing.used(at: gap)
+        standing.used(at: 2 * gap)
+        let first = standing.mustGo(else: 7 * gap)
+        #expect(!first)
+        #expect(standing == SeriesStanding(queue: .main, visits: 0, position: 7 * gap, lastAccess: 2 * gap))
+        let second = standing.mustGo(else: 8 * gap)
+        #expect(second)
+    }
+
+    @Test func eachVisitSparesOnceInTheMainQueue() {
+        var standing = SeriesStanding(newAt: 0, isRemembered: true)
+        #expect(standing.queue == .main)
+        for step in 1...2 { standing.used(at: Int64(step) * gap) }
+        let outcomes = (0..<3).map { standing.mustGo(else: 10 * gap + $0) }
+        #expect(outcomes == [false, false, true])
+    }
+
+    @Test func theTrialGivesFirstOnceItExceedsItsShare() {
+        #expect(EvictionOrder.next(trial: 251, maxSize: 1000) == .trial)
+        #expect(EvictionOrder.next(trial: 250, maxSize: 1000) == .main)
+        #expect(EvictionOrder.next(trial: .max, maxSize: .max) == .trial)
     }
 
     @Test(
         arguments: [
             (1000, 1000, nil, 0, 0), (1001, 1000, nil, 0, 51), (2000, 1000, nil, 0, 1050), (10, 1000, 500, 100, 0),
-            (10, 1000, 40, 100, 60), (2000, 1000, 0, 5000, 5000), (.max, .max, nil, 0, 0),
+            (10, 1000, 40, 100, 60), (2000, 1000, 0, 5000, 5000), (.max, .max, nil, 0, 0), (99, 98, nil, 0, 6),
         ] as [(Int64, Int64, Int64?, Int64, Int64)])
     func roomIsMadeDownToTheLowWaterMark(used: Int64, maxSize: Int64, free: Int64?, minFree: Int64, bytes: Int64) {
         #expect(

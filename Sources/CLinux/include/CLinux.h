@@ -43,6 +43,10 @@ int clinux_unnamed_file(int dir, unsigned mode);
 int clinux_link_fd(int fd, int to_dir, const char *to);
 /* Opens a relative path without following a symbolic link in any of its components and without leaving the directory. */
 int clinux_open_beneath(int dir, const char *path, int flags, unsigned mode);
+/* The flag of open(2) for reading a file without its time of last access being set; for its owner only. */
+int clinux_noatime(void);
+/* Sets the time of a file's last access, seconds since 1970, and no other. */
+int clinux_touch(int fd, long long seconds);
 /* Reserves disk space without changing the file's size (fallocate(2)). */
 int clinux_reserve(int fd, off_t offset, off_t length);
 /* pread(2) that fails with EAGAIN instead of waiting for the disk (preadv2 with RWF_NOWAIT). */
