@@ -1,10 +1,13 @@
-"""`make bench`: what parsing, DICOM JSON, rewriting of metadata, and a whole series' metadata cost on this machine.
+"""`make bench`: what parsing, DICOM JSON, rewriting of metadata, and a whole series' metadata cost on this machine, and
+what the cache saves beside nginx's.
 
 Each round of a pure benchmark is a process of its own (`.build/release/Benchmarks CASE`), and the rounds of all of them
 take turns, so that whatever else the machine does meanwhile hits all alike. Seconds are of CPU; peaks are VmHWM.
+A comparison counts requests and bytes, which do not swing, and runs once.
 """
 
 import argparse
+import importlib
 import json
 import statistics
 import subprocess
@@ -51,6 +54,8 @@ CASES = {
         },
     ),
 }
+# Each a module with `measure()` and `table(found)`.
+COMPARISONS = ("session", "eviction")
 
 
 def pure(case):
@@ -70,7 +75,7 @@ def measure(cases, rounds):
             from series import SeriesBench
 
             series = SeriesBench().start()
-        for number in range(rounds):
+        for number in range(rounds if cases else 0):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
             for case in cases:
                 figures = series.round() if case == "series-metadata" else pure(case)
@@ -98,17 +103,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="every round's figures as JSON")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (5)")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join((*CASES, *COMPARISONS))}; all by default")
     arguments = parser.parse_args()
-    unknown = set(arguments.cases) - set(CASES)
+    asked = arguments.cases or [*CASES, *COMPARISONS]
+    unknown = {*asked} - {*CASES, *COMPARISONS}
     if unknown:
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
-    found = measure(arguments.cases or list(CASES), arguments.rounds)
+    found = measure([case for case in asked if case in CASES], arguments.rounds)
+    comparisons = [importlib.import_module(case) for case in asked if case in COMPARISONS]
+    compared = {each.__name__: each.measure() for each in comparisons}
     if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
+        print(json.dumps({**found, **compared}, indent=2))
+        return
+    if found:
         print(f"Median of {arguments.rounds} rounds, least and most.")
         table(found)
+    for each in comparisons:
+        each.table(compared[each.__name__])
 
 
 if __name__ == "__main__":

@@ -159,6 +159,23 @@ def head_of_large(study, series, instance, pixel_bytes, patient="SYNTHETIC-LARGE
     return whole[:-6] + pixel_bytes.to_bytes(4, "little")
 
 
+def many_frames(study, series, instance, frames, size=512, patient="SYNTHETIC-FRAMES"):
+    """An ultrasound's 8-bit frames, each of them another."""
+    file = data_set(study, series, instance, "1.2.840.10008.5.1.4.1.1.3.1", "US", patient)
+    file.NumberOfFrames, file.FrameTime, file.FrameIncrementPointer = frames, 40, 0x00181063
+    _pixel_module(file, size, size, 1)
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
+    pixels = numpy.random.default_rng(11).integers(0, 256, (size, size), "u1")
+    file.PixelData = b"".join(numpy.roll(pixels, frame, axis=1).tobytes() for frame in range(frames))
+    file["PixelData"].VR = "OB"
+    return read(written(file), f"frames-{frames}")
+
+
+def pixels_of(image):
+    """The value of the last element, which the synthetic images' pixels are; native ones only."""
+    return bytes(pydicom.dcmread(io.BytesIO(image.data)).PixelData)
+
+
 def small(study, series, instance, patient="SYNTHETIC-SMALL", pixels=64, rows=None, frames=1):
     """The smallest useful image: so many pixels wide and, where nothing else is said, as high."""
     file = data_set(study, series, instance, CTImageStorage, "CT", patient)

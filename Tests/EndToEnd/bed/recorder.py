@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from .scripted import Request, ScriptedServer
 
+_PIECE = 1 << 18
+
 
 @dataclass
 class Answered:
-    """A request and the status that the archive gave it; 0 when it gave none."""
+    """A request, the status that the archive gave it (0 when it gave none), and the bytes of the answer, head and all."""
 
     request: Request
     status: int
+    length: int = 0
 
 
 class Recorder(ScriptedServer):
@@ -31,10 +34,12 @@ class Recorder(ScriptedServer):
         lines += [f"{name}: {value}" for name, value in (*fields, ("Connection", "close"))]
         with socket.create_connection(("127.0.0.1", self.archive_port), timeout=60) as archive:
             archive.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-            received = archive.recv(65536)
+            received = archive.recv(_PIECE)
             # "HTTP/1.1 200 OK"
-            self.answered.append(Answered(request, int(received[9:12] or 0)))
+            answered = Answered(request, int(received[9:12] or 0))
+            self.answered.append(answered)
             while received:
+                answered.length += len(received)
                 conversation.send(received)
-                received = archive.recv(65536)
+                received = archive.recv(_PIECE)
         conversation.close()
