@@ -60,7 +60,10 @@ let package = Package(
             ]),
         room(
             "Operations",
-            ["EventLoop", "HTTPServer", "Gateway", "StudyDirectory", "DiskCache", "CachePolicy", "HTTP", "DICOM"]),
+            [
+                "EventLoop", "HTTPServer", "Upstream", "Gateway", "StudyDirectory", "DiskCache", "CachePolicy", "HTTP",
+                "DICOM",
+            ]),
         room(
             "Configuration",
             [

@@ -69,6 +69,11 @@ package enum ObjectClass: Hashable, Sendable {
         }
     }
 
+    /// Every ``word``.
+    package static let words = [
+        "instance", "frame", "bulk", "metadata", "rendered", "thumbnail", "frame-index", "members",
+    ]
+
     /// Whether an object of this class can belong to a series as a whole, or to an instance.
     package func belongs(toSeries isOfSeries: Bool) -> Bool {
         switch self {

@@ -105,8 +105,11 @@ final class CollectionFiller: @unchecked Sendable {
         let target = InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance)
         let opening: Opening
         do { opening = try await gateway.cache.open(gateway.key(object, of: target)) } catch { throw Problem(error) }
+        func member(isFetched: Bool) -> CollectionFill.Member {
+            CollectionFill.Member(target: target, facts: facts, object: object, isFetched: isFetched)
+        }
         guard case .fill(let writer, let own) = opening else {
-            fill.append(CollectionFill.Member(target: target, facts: facts, object: object, isFetched: false))
+            fill.append(member(isFetched: false))
             try await head.skip(parts)
             return
         }
@@ -115,40 +118,54 @@ final class CollectionFiller: @unchecked Sendable {
         own.skip(to: .max)
         let description = ObjectDescription(
             mediaType: "application/dicom", transferSyntax: syntax, backend: backend, etag: newTag(), facts: facts)
-        let member = CollectionFill.Member(target: target, facts: facts, object: object, isFetched: true)
+        let start = ContinuousClock.now
+        var report = FillReport(objectClass: object.word, backend: backend, result: .failed)
         do throws(Problem) {
-            try await write(&head, of: parts, into: writer, description) { self.fill.append(member) }
+            report.bytes = try await write(&head, of: parts, into: writer, description) {
+                self.fill.append(member(isFetched: true))
+            }
         } catch {
             writer.fail(FillFailure(error))
+            report.duration = ContinuousClock.now - start
+            gateway.reports.fill(report, loop)
             throw error
         }
         // Making it durable takes longer than reading the next one.
         await commits.end(below: CommitsUnderWay.limit)
         commits.began()
-        let (commits, loop) = (commits, loop)
+        let (commits, loop, reports, received) = (commits, loop, gateway.reports, report)
         loop.spawn {
-            try? await writer.commit()
+            var report = received
+            if (try? await writer.commit()) != nil { report.result = .complete }
+            report.duration = ContinuousClock.now - start
+            reports.fill(report, loop)
             own.leave()
             commits.ended()
         }
     }
 
+    /// - Returns: how many bytes came.
     private func write(
         _ head: inout DataSetHead, of parts: PartSource, into writer: FillWriter, _ description: ObjectDescription,
         whenBegun: () -> Void
-    ) async throws(Problem) {
+    ) async throws(Problem) -> Int64 {
+        var count: Int64 = 0
         do throws(CacheError) {
             try await writer.begin(description, expectedLength: nil)
             whenBegun()
-            try await writer.append(head.takeBytes())
+            let bytes = head.takeBytes()
+            count += Int64(bytes.count)
+            try await writer.append(bytes)
         } catch {
             throw Problem(error)
         }
         while let piece = try await head.next(of: parts) {
+            count += Int64(piece.count)
             do { try await writer.append(piece) } catch { throw Problem(error) }
             // Who waits for it beside the errand is not held back.
             if !fill.hasOtherListeners { await pace?.took(piece.count) }
         }
+        return count
     }
 
     // MARK: The end

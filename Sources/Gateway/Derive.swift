@@ -198,7 +198,8 @@ extension Gateway {
         let filler = DerivedFiller(
             writer: writer, derivation: derivation, description: description, target: target, instance: instance,
             workers: derivers)
-        run(writer, on: context.loop) { await filler.run() }
+        let loop = context.loop
+        run(writer, on: loop) { self.reports.fill(await filler.run(), loop) }
     }
 
     private func onWorker<Value: Sendable>(
@@ -219,7 +220,10 @@ struct DerivedFiller: Sendable {
     let instance: StoredObject
     let workers: WorkerPool
 
-    func run() async {
+    func run() async -> FillReport {
+        let start = ContinuousClock.now
+        var report = FillReport(objectClass: writer.key.object.word, backend: description.backend, result: .complete)
+        report.isDerived = true
         let channel = PieceChannel()
         workers.submit { [derivation, instance, target] in
             do {
@@ -230,19 +234,24 @@ struct DerivedFiller: Sendable {
             }
         }
         do throws(Problem) {
-            try await write(from: channel)
+            report.bytes = try await write(from: channel)
             do { try await writer.commit() } catch { throw Problem(error) }
         } catch {
             channel.abandon()
             writer.fail(FillFailure(error))
+            report.result = error.isRefusal ? .refused : .failed
         }
+        report.duration = ContinuousClock.now - start
+        return report
     }
 
-    private func write(from channel: PieceChannel) async throws(Problem) {
+    /// - Returns: how many bytes were made.
+    private func write(from channel: PieceChannel) async throws(Problem) -> Int64 {
         var description = description
         description.etag = derivation.tag(from: instance) ?? newTag()
         var hasBegun = false
         var placeholders = 0
+        var bytes: Int64 = 0
         while let piece = try await channel.next() {
             do {
                 // Begun with the first piece: a frame that cannot be read is told with a status.
@@ -250,11 +259,13 @@ struct DerivedFiller: Sendable {
                 hasBegun = true
                 try await writer.append(piece)
             } catch { throw Problem(error) }
+            bytes += Int64(piece.count)
             if case .metadata = derivation { placeholders += piece.count { $0 == baseURLPlaceholder } }
         }
         if !hasBegun {
             do { try await writer.begin(description, expectedLength: nil) } catch { throw Problem(error) }
         }
         if let facts = description.facts { writer.amend(placeholders: placeholders, facts: facts) }
+        return bytes
     }
 }

@@ -29,6 +29,9 @@ final class Filler: @unchecked Sendable {
     /// Of the errand that began it.
     let pace: Pace?
     private var hasBegun = false
+    /// For the report.
+    private var bytes: Int64 = 0
+    private var askedBackend: String?
 
     init(
         gateway: Gateway, writer: FillWriter, object: ObjectClass, target: InstanceTarget, choice: EndpointChoice,
@@ -50,12 +53,18 @@ final class Filler: @unchecked Sendable {
 
     /// Tries the endpoints in order until one has begun to deliver.
     func run() async {
+        let start = ContinuousClock.now
+        var report = FillReport(objectClass: object.word, result: .complete)
         do throws(Problem) {
             try await fillFromFirstAble()
             do { try await writer.commit() } catch { throw Problem(error) }
         } catch {
             writer.fail(FillFailure(error))
+            report.result = error.isRefusal ? .refused : .failed
         }
+        (report.backend, report.bytes) = (askedBackend, bytes)
+        report.duration = ContinuousClock.now - start
+        gateway.reports.fill(report, loop)
     }
 
     private func fillFromFirstAble() async throws(Problem) {
@@ -79,6 +88,7 @@ final class Filler: @unchecked Sendable {
     private func fill(from candidate: EndpointChoice.Candidate) async throws(Problem) {
         guard let base = candidate.base else { return try await fill(fromArchive: candidate.endpoint.address) }
         let backend = try gateway.permitted(base)
+        askedBackend = backend.name
         let request = try await backendRequest(to: candidate, base: base, backend: backend)
         let response = try await gateway.get(request, on: loop, clientAuthorization: clientAuthorization)
         guard response.head.status == 200 else {
@@ -156,6 +166,7 @@ final class Filler: @unchecked Sendable {
     }
 
     private func fill(fromArchive archive: String) async throws(Problem) {
+        askedBackend = archive
         if let refusal = BackendRequest.refusal(of: object, by: .archive) { throw Problem(refusal) }
         guard
             let path = gateway.directory.archiveFile(
@@ -283,6 +294,7 @@ final class Filler: @unchecked Sendable {
     }
 
     private func append(_ bytes: [UInt8]) async throws(Problem) {
+        self.bytes += Int64(bytes.count)
         do { try await writer.append(bytes) } catch { throw Problem(error) }
         await pace?.took(bytes.count)
     }

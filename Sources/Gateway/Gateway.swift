@@ -33,14 +33,11 @@ package final class Gateway: RequestHandler {
     let collectionFills = CollectionFills()
     let memberships = MembershipBook()
     let seriesCounts = SeriesCounts()
-    /// Told of each ability that a probe has found out.
-    let logFinding: @Sendable (AbilityFinding) -> Void
-    private let log: @Sendable (RequestLogEntry) -> Void
+    let reports: GatewayReports
 
     package init(
         settings: GatewaySettings, upstream: Upstream, directory: StudyDirectory, cache: DiskCache,
-        workers: WorkerPool, logFinding: @escaping @Sendable (AbilityFinding) -> Void,
-        log: @escaping @Sendable (RequestLogEntry) -> Void
+        workers: WorkerPool, reports: GatewayReports
     ) {
         self.settings = settings
         self.upstream = upstream
@@ -49,8 +46,7 @@ package final class Gateway: RequestHandler {
         self.workers = workers
         abilityBook = AbilityBook(configured: settings.abilities)
         derivers = WorkerPool(threads: 4)
-        self.logFinding = logFinding
-        self.log = log
+        self.reports = reports
         grammar = WADOGrammar(dicomWebRoot: settings.dicomWebRoot, wadoURIPath: settings.wadoURIPath)
         bulkTokens = BulkTokens(secret: settings.secret)
         boundaryKey = hmacSHA256(key: settings.secret, Array("multipart boundary".utf8))
@@ -77,6 +73,9 @@ package final class Gateway: RequestHandler {
         await runningFills.settle(within: limit, on: loop)
     }
 
+    /// Fetches and derivations under way.
+    package var fillsRunning: Int { runningFills.count }
+
     /// Checks the host, the principal and the request's grammar.
     private func admit(_ context: RequestContext) throws(Problem) -> RetrieveRequest {
         let exchange = context.exchange
@@ -87,7 +86,7 @@ package final class Gateway: RequestHandler {
             isSecure: exchange.isSecure)
         let request: RetrieveRequest?
         do { request = try grammar.parse(exchange.request) } catch {
-            context.entry.route = "(refused)"
+            context.entry.route = .refused
             // Who may not ask gets no lesson in grammar.
             context.principal = try authenticate(exchange)
             var problem = Problem(error)
@@ -97,13 +96,12 @@ package final class Gateway: RequestHandler {
         context.principal = try authenticate(exchange)
         context.entry.principal = context.principal.name
         guard let request else {
-            context.entry.route = "(unknown)"
             throw Problem(
                 status: 404,
                 "Nothing is here. Studies are under \(settings.dicomWebRoot)/studies, WADO-URI is at "
                     + "\(settings.wadoURIPath)?requestType=WADO.")
         }
-        context.entry.route = request.route
+        context.entry.route = RequestRoute(request)
         context.entry.study = request.study
         context.entry.series = request.series
         context.entry.instance = request.instance
@@ -136,33 +134,10 @@ package final class Gateway: RequestHandler {
         entry.duration = ContinuousClock.now - context.startedAt
         switch end {
         case .complete: break
-        case .clientGone: entry.failure = "client gone"
-        case .aborted: entry.failure = entry.failure ?? "cut short"
+        case .clientGone: (entry.unfinished, entry.failure) = (.clientGone, "client gone")
+        case .aborted: (entry.unfinished, entry.failure) = (.cutShort, entry.failure ?? "cut short")
         }
-        log(entry)
-    }
-}
-
-extension RetrieveRequest {
-    /// The pattern for logs and metrics: bounded, without identifiers.
-    var route: String {
-        if frontDoor == .wadoURI {
-            if case .rendered = resource { return "wado-uri rendered" }
-            return "wado-uri instance"
-        }
-        let level = instance != nil ? "instance" : series != nil ? "series" : "study"
-        let kind =
-            switch resource {
-            case .dataSets: ""
-            case .metadata: "/metadata"
-            case .frames: "/frames"
-            case .rendered(nil): "/rendered"
-            case .rendered: "/frames/rendered"
-            case .thumbnail: "/thumbnail"
-            case .bulk: "/bulk"
-            case .pixelData: "/pixeldata"
-            case .bulkData: "/bulkdata"
-            }
-        return level + kind
+        entry.savedBytes = context.savedBytes
+        reports.request(entry, context.exchange.loop)
     }
 }

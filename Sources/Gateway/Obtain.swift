@@ -24,19 +24,19 @@ enum Obtained {
         }
     }
 
-    /// The same, for whom it was fetched.
-    var asMiss: Obtained {
-        switch self {
-        case .stored(let object, .hit): .stored(object, .miss)
-        case .filling(let fill, let description, .follow): .filling(fill, description, .miss)
-        case .stored, .filling, .slice: self
-        }
-    }
-
     var outcome: CacheOutcome {
         switch self {
         case .stored(_, let outcome), .filling(_, _, let outcome): outcome
         case .slice: .derived
+        }
+    }
+
+    /// The same with another outcome, for one who knows more; what is derived stays derived.
+    func told(_ outcome: CacheOutcome) -> Obtained {
+        switch self {
+        case .stored(let object, .hit): .stored(object, outcome)
+        case .filling(let fill, let description, .follow): .filling(fill, description, outcome)
+        case .stored, .filling, .slice: self
         }
     }
 }
@@ -122,6 +122,7 @@ extension Gateway {
         _ rendering: RenderingParameters, _ context: RequestContext, _ facts: InstanceFacts?, isPrivate: Bool,
         _ translates: Bool
     ) {
+        context.fillsBegun += 1
         let filler = Filler(
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
             rendering: rendering, translates: translates, facts: facts, loop: context.loop,

@@ -38,7 +38,7 @@ final class PartSink {
     private let type: String?
     private let objectClass: String
     private let wanted: Representation.Envelope
-    private var outcome = CacheOutcome.bypass
+    private var outcome: CacheOutcome?
     private var count = 0
     /// The only object so far, which is the whole answer if no other follows.
     private var held: Part?
@@ -65,6 +65,10 @@ final class PartSink {
             "\(located.study)\n\(located.series?.string ?? "")\n\(type ?? objectClass)\n\(context.entry.requestID)"
         envelope = gateway.envelope(named: name)
     }
+
+    /// Says what some of the parts will cost, before the head is sent: its X-Cache tells the outcome that costs most, as far
+    /// as that is known then.
+    func expect(_ outcome: CacheOutcome) { self.outcome = self.outcome?.combined(with: outcome) ?? outcome }
 
     /// A Part 10 file whose UIDs are checked before its first byte is sent.
     func send(_ parts: PartSource, check: DataSetCheck) async throws(Problem) {
@@ -96,16 +100,18 @@ final class PartSink {
     private func send(_ part: Part) async throws(Problem) {
         let base = gateway.baseBytes(context)
         let description = part.obtained.description
-        if count == 0 { outcome = part.obtained.outcome }
+        if count == 0 { expect(part.obtained.outcome) }
         try await beginPart(
             description.mediaType, syntax: description.transferSyntax,
             length: part.obtained.piece.length(baseLength: base.count), location: part.location)
-        try await gateway.send(part.obtained.piece, base: base, context)
+        try await context.part(part.obtained.outcome) { () async throws(Problem) in
+            try await gateway.send(part.obtained.piece, base: base, context)
+        }
     }
 
     private func sendAlone(_ part: Part) async throws(Problem) {
         let base = gateway.baseBytes(context)
-        outcome = part.obtained.outcome
+        expect(part.obtained.outcome)
         try await beginAnswer(
             contentType: part.obtained.description.contentType,
             length: part.obtained.piece.length(baseLength: base.count)
@@ -191,7 +197,8 @@ final class PartSink {
 
     private func beginAnswer(contentType: String, length: Int64?) async throws(Problem) {
         let fields = context.fields(
-            contentType: contentType, cacheControl: "private, no-cache", outcome: outcome, objectClass: objectClass)
+            contentType: contentType, cacheControl: "private, no-cache", outcome: outcome ?? .bypass,
+            objectClass: objectClass)
         try await context.begin(ResponseHead(status: 200, fields: fields), length: length)
     }
 

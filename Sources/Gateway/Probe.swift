@@ -127,7 +127,7 @@ extension Gateway {
     private func note(_ ability: Ability, _ reason: String?, _ probe: Probe) {
         let knowledge = Abilities.Knowledge.proven(reason == nil)
         abilityBook.note(ability, knowledge, of: probe.archive, at: probe.loop.now)
-        logFinding(
+        reports.finding(
             AbilityFinding(
                 backend: probe.archive.backend, connectionType: probe.archive.type.code, ability: ability.rawValue,
                 isAble: knowledge.isAble, source: knowledge.source, reason: reason, left: knowledge.lifetime))

@@ -29,6 +29,10 @@ final class RequestContext: @unchecked Sendable {
     var frameIndex: (etag: String, index: FrameIndex)?
     /// What a deflated instance was inflated to last, and the instance's tag.
     var inflated: (etag: String, object: StoredObject)?
+    /// Fills of backends that this request has begun.
+    var fillsBegun = 0
+    /// Body bytes of the answer's parts, where it has parts, for which no backend was asked.
+    private var savedPartBytes: Int64 = 0
     /// `Warning` fields that go with the answer.
     var warnings: [String] = []
     private(set) var hasBegun = false
@@ -103,6 +107,8 @@ final class RequestContext: @unchecked Sendable {
             return
         }
         hasBegun = true
+        // What was known of the cache's part stands in no field of this answer.
+        (entry.cache, entry.objectClass) = (nil, nil)
         entry.status = problem.status
         var fields = HTTPFields()
         fields.append("Content-Type", "text/plain; charset=utf-8")
@@ -151,10 +157,44 @@ final class RequestContext: @unchecked Sendable {
         do { try await exchange.finish() } catch { throw .clientGone }
     }
 
-    /// The fields of every good answer.
+    // MARK: Accounting
+
+    /// Sends one object of an answer made of several, and counts it.
+    func part(_ outcome: CacheOutcome, send: () async throws(Problem) -> Void) async throws(Problem) {
+        let outcome = told(outcome)
+        let before = exchange.bytesSent
+        defer {
+            entry.parts[outcome, default: 0] += 1
+            if spares(outcome) { savedPartBytes += exchange.bytesSent - before }
+        }
+        try await send()
+    }
+
+    /// Body bytes sent for which this request has asked no backend: those of objects that were stored, that another request
+    /// was fetching, or that were made from a stored instance. What lies around the parts of a list is not counted.
+    var savedBytes: Int64 {
+        if !entry.parts.isEmpty { return savedPartBytes }
+        return entry.cache.map(spares) == true ? exchange.bytesSent : 0
+    }
+
+    private func spares(_ outcome: CacheOutcome) -> Bool {
+        switch outcome {
+        case .hit, .follow, .stale: true
+        // The instance may have been fetched for it just now.
+        case .derived: fillsBegun == 0
+        case .miss, .bypass: false
+        }
+    }
+
+    /// A hit that rests on a record of yesterday is told as stale.
+    private func told(_ outcome: CacheOutcome) -> CacheOutcome {
+        outcome == .hit && resolution?.isStale == true ? .stale : outcome
+    }
+
+    /// The fields of every good answer. What X-Cache says here is what the log and the metrics say.
     func fields(contentType: String, cacheControl: String, outcome: CacheOutcome, objectClass: String) -> HTTPFields {
-        let outcome = outcome == .hit && resolution?.isStale == true ? .stale : outcome
-        entry.cache = outcome.rawValue
+        let outcome = told(outcome)
+        entry.cache = outcome
         entry.objectClass = objectClass
         var fields = HTTPFields()
         fields.append("Content-Type", contentType)
@@ -173,7 +213,7 @@ final class RequestContext: @unchecked Sendable {
 }
 
 /// How the cache took part in an answer.
-enum CacheOutcome: String, Sendable {
+package enum CacheOutcome: String, Sendable, CaseIterable {
     case hit, miss, follow, derived, stale, bypass
 
     /// The outcome of an answer made of several objects: the one that cost most.

@@ -12,6 +12,8 @@ final class RunningFills: Sendable {
 
     private let state = Mutex(State())
 
+    var count: Int { state.withLock { $0.count } }
+
     func began() { state.withLock { $0.count += 1 } }
 
     func ended() {

@@ -34,6 +34,7 @@ extension Gateway {
         case .fill(let writer, let own):
             follower = own
             outcome = .miss
+            context.fillsBegun += 1
             let filler = SeriesDocumentFiller(
                 gateway: self, writer: writer, series: seriesKey, candidates: candidates,
                 record: located.resolution.record, loop: context.loop)
@@ -72,6 +73,7 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
     private let loop: EventLoop
     private let etag = newTag()
     private var hasBegun = false
+    private var report = FillReport(objectClass: ObjectClass.metadata(.json).word, result: .complete)
 
     init(
         gateway: Gateway, writer: FillWriter, series: SeriesKey, candidates: [EndpointChoice.Candidate],
@@ -86,6 +88,7 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
     }
 
     func run() async {
+        let start = ContinuousClock.now
         do throws(Problem) {
             let (backend, members) = try await fillFromFirstAble()
             do { try await writer.commit() } catch { throw Problem(error) }
@@ -96,7 +99,10 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
             }
         } catch {
             writer.fail(FillFailure(error))
+            report.result = error.isRefusal ? .refused : .failed
         }
+        report.duration = ContinuousClock.now - start
+        gateway.reports.fill(report, loop)
     }
 
     private func fillFromFirstAble() async throws(Problem) -> (String, [MembershipList.Member]?) {
@@ -119,6 +125,7 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
         let (response, backend) = try await gateway.ask(
             base.appending(path: path, query: nil), accept: "application/dicom+json", asking: "metadata",
             as: .metadata, base: base, on: loop, clientAuthorization: nil)
+        report.backend = backend.name
         var rewriter = JSONMetadataRewriter(
             expecting: .init(study: series.study, series: series.series), base: base, document: response.url,
             token: gateway.bulkTokenMaker(backend.name))
@@ -141,6 +148,7 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
 
     private func append(_ bytes: [UInt8], from backend: String) async throws(Problem) {
         if bytes.isEmpty { return }
+        report.bytes += Int64(bytes.count)
         do throws(CacheError) {
             if !hasBegun {
                 let description = ObjectDescription(

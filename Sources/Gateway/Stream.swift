@@ -12,7 +12,6 @@ import WADO
 extension Gateway {
     /// Delivers what is no list of single objects.
     func stream(_ located: Located, _ request: RetrieveRequest, _ context: RequestContext) async throws(Problem) {
-        context.entry.cache = CacheOutcome.bypass.rawValue
         switch request.resource {
         case .dataSets: try await streamDataSets(located, request, context)
         case .metadata: try await streamMetadata(located, request, context)

@@ -13,6 +13,8 @@ import WADO
 
 /// Takes the data sets of a study or series, one after the other.
 protocol DataSetSink {
+    /// What some of them will cost, before the first.
+    func expect(_ outcome: CacheOutcome)
     /// One in the cache or on its way there.
     func take(_ obtained: Obtained, of target: InstanceTarget) async throws(Problem)
     /// One of an archive that gets the client's own credentials; nothing of it is kept.
@@ -56,7 +58,8 @@ extension Gateway {
         _ context: RequestContext
     ) async throws(Problem) {
         for source in try await plan(located, series: located.series, request.way, context).sources {
-            if let members = await heldMembers(of: source, located, request, context) {
+            if let (members, missing) = await heldMembers(of: source, located, request, context) {
+                if missing > 0 { sink.expect(.miss) }
                 try await send(members, to: sink, context)
                 continue
             }
@@ -99,10 +102,10 @@ extension Gateway {
     // MARK: From the cache
 
     /// The members of what one archive would answer as a whole, when there is a list to vouch for them and most of them are
-    /// here: the others are then fetched one by one. One request for all is cheaper where half of them are missing.
+    /// here, and how many are not: those are then fetched one by one. One request for all is cheaper where half of them are missing.
     private func heldMembers(
         of source: CollectionPlan.Source, _ located: Located, _ request: RetrieveRequest, _ context: RequestContext
-    ) async -> [CollectionMember]? {
+    ) async -> (members: [CollectionMember], missing: Int)? {
         guard case .collection(let candidates, let series) = source, !passesClientCredentials(candidates),
             let memberships = await vouchedMemberships(located, series, from: candidates, context)
         else { return nil }
@@ -120,7 +123,7 @@ extension Gateway {
                 let forms = (member.request.objects?.first ?? []) + [.instance(syntax: ObjectClass.stored)]
                 return forms.map { key($0, of: member.target) }
             })
-        return missing * 2 < members.count ? members : nil
+        return missing * 2 < members.count ? (members, missing) : nil
     }
 
     /// The lists of a series, or of each series of a study, when there is one of each that holds now.
@@ -218,6 +221,7 @@ extension Gateway {
         let (fill, isNew) = collectionFills.fill(key)
         fill.joined()
         if isNew {
+            context.fillsBegun += 1
             let filler = CollectionFiller(
                 gateway: self, fill: fill, candidates: candidates, record: located.resolution.record,
                 loop: context.loop, pace: context.errand.pace)
@@ -231,13 +235,14 @@ extension Gateway {
         _ fill: CollectionFill, isNew: Bool, _ located: Located, _ request: RetrieveRequest, to sink: some DataSetSink,
         _ context: RequestContext
     ) async throws(Problem) {
+        sink.expect(isNew ? .miss : .follow)
         var number = 0
         while let member = try await fill.member(number) {
             number += 1
-            var obtained = try await obtain(member, located, request, context)
-            // It may have been stored meanwhile.
-            if isNew, member.isFetched { obtained = obtained.asMiss }
-            try await sink.take(obtained, of: member.target)
+            let obtained = try await obtain(member, located, request, context)
+            // It may be stored by now; it came for this client's sake, or another's, all the same.
+            let came: CacheOutcome? = member.isFetched ? (isNew ? .miss : .follow) : nil
+            try await sink.take(came.map(obtained.told) ?? obtained, of: member.target)
         }
     }
 

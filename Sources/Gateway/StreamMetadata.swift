@@ -97,7 +97,9 @@ extension Gateway {
         let base = baseBytes(context)
         try await eachDocument(.json, of: members, context) { _, document throws(Problem) in
             try await array.separate(isNewSource: true)
-            try await send(document.piece, base: base, context)
+            try await context.part(document.outcome) { () async throws(Problem) in
+                try await send(document.piece, base: base, context)
+            }
         }
     }
 
@@ -146,7 +148,9 @@ extension Gateway {
                 ? first.document
                 : try await seriesDocument(uid, of: located, from: first.candidates, context)
             try await array.separate(isNewSource: true)
-            try await send(document.piece, base: base, context)
+            try await context.part(document.outcome) { () async throws(Problem) in
+                try await send(document.piece, base: base, context)
+            }
         }
     }
 

@@ -162,6 +162,8 @@ private struct StoringSink: DataSetSink {
     let gateway: Gateway
     let stored: (Int64, Bool) async throws(Problem) -> Void
 
+    func expect(_ outcome: CacheOutcome) {}
+
     func take(_ obtained: Obtained, of target: InstanceTarget) async throws(Problem) {
         guard obtained.outcome != .bypass else { throw .notKept }
         let object = try await gateway.whole(obtained)

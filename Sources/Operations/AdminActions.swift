@@ -14,6 +14,8 @@ package struct AdminActions: Sendable {
     package var explainRequest: @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>
     /// Answers what is known of the backends' abilities.
     package var abilities: @Sendable () -> JSONValue
+    /// Answers what is counted, for a scraper's Accept.
+    package var metrics: @Sendable (String) async -> MetricsPage
     package var cache: AdminCacheActions
     package var warm:
         @Sendable ([WarmTarget], WarmSettings, EventLoop, AdminWarmReport) async throws(AdminClientGone) -> Void
@@ -21,7 +23,8 @@ package struct AdminActions: Sendable {
     package init(
         explain: @escaping @Sendable (UID, UID?, EventLoop) async -> Result<JSONValue, DirectoryError>,
         explainRequest: @escaping @Sendable (String, String, EventLoop) async -> Result<JSONValue, ExplainError>,
-        abilities: @escaping @Sendable () -> JSONValue, cache: AdminCacheActions,
+        abilities: @escaping @Sendable () -> JSONValue,
+        metrics: @escaping @Sendable (String) async -> MetricsPage, cache: AdminCacheActions,
         warm:
             @escaping @Sendable (
                 [WarmTarget], WarmSettings, EventLoop, AdminWarmReport
@@ -30,6 +33,7 @@ package struct AdminActions: Sendable {
         self.explain = explain
         self.explainRequest = explainRequest
         self.abilities = abilities
+        self.metrics = metrics
         self.cache = cache
         self.warm = warm
     }

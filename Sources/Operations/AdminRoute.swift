@@ -14,6 +14,7 @@ enum AdminRoute: Sendable {
     case explainRequest(String)
     case backends
     case statistics
+    case metrics
     /// A page of series.
     case list(CacheSelection, after: SeriesKey?, limit: Int)
     /// One study with at most so many objects of each series.
@@ -99,6 +100,7 @@ extension AdminRoute {
             .explain(try words.uid("study"), try words.optionalUID("series"))
         },
         Row(.get, "/backends") { _ in .backends },
+        Row(.get, "/metrics") { _ in .metrics },
         Row(.get, "/cache/stats") { _ in .statistics },
         Row(.get, "/cache/series", selection.union(["after", "limit"])) { words throws(AdminRefusal) in
             .list(

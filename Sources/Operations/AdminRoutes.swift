@@ -93,6 +93,9 @@ package struct AdminRoutes: Sendable {
     ) async throws(AdminRefusal) -> AdminReply {
         switch route {
         case .health, .readiness: return .whole(.sentence(200, "ready"))
+        case .metrics:
+            let page = await actions.metrics(accept)
+            return .whole(AdminAnswer(status: 200, type: page.type, body: page.text))
         case .backends: return .whole(.json(actions.abilities()))
         case .explain(let study, let series):
             switch await actions.explain(study, series, loop) {
@@ -133,7 +136,7 @@ package struct AdminRoutes: Sendable {
         case .pins: return Pin.json(cache.pins())
         case .pin(let pin): return try await change(cache) { () throws(CacheError) in try await cache.pin(pin) }
         case .unpin(let pin): return try await change(cache) { () throws(CacheError) in try await cache.unpin(pin) }
-        case .health, .readiness, .explain, .explainRequest, .backends, .warm: return .null
+        case .health, .readiness, .explain, .explainRequest, .backends, .metrics, .warm: return .null
         }
     }
 

@@ -92,14 +92,17 @@ extension RequestLogEntry {
         }
         add("principal", principal)
         add("method", method)
-        add("route", route)
+        add("route", route.word)
         fields.append(("status", .integer(Int64(status))))
         add("study", study?.string)
         add("series", series?.string)
         add("instance", instance?.string)
         add("backend", backend)
-        add("cache", cache)
+        add("cache", cache?.rawValue)
         add("object", objectClass)
+        for outcome in CacheOutcome.allCases {
+            if let count = parts[outcome] { fields.append(("parts_\(outcome.rawValue)", .integer(Int64(count)))) }
+        }
         fields.append(("bytes", .integer(bytes)))
         fields.append(("duration_ms", .milliseconds(duration)))
         if let upstreamFirstByte { fields.append(("upstream_first_byte_ms", .milliseconds(upstreamFirstByte))) }

@@ -12,6 +12,8 @@ final class BackendPool: Sendable {
     private struct Tally {
         var requests = 0
         var failures: [UpstreamError.Kind: Int] = [:]
+        var statuses = Array(repeating: 0, count: 6)
+        var bytes: Int64 = 0
     }
 
     init(_ backend: Backend, loops: [TransferLoop], workers: WorkerPool) {
@@ -26,16 +28,24 @@ final class BackendPool: Sendable {
 
     func countRequest() { tally.withLock { $0.requests += 1 } }
 
+    func count(status: Int) {
+        let place = (1...5).contains(status / 100) ? status / 100 : 0
+        tally.withLock { $0.statuses[place] += 1 }
+    }
+
+    func count(bytes: Int) { tally.withLock { $0.bytes += Int64(bytes) } }
+
     func error(_ kind: UpstreamError.Kind, _ detail: String) -> UpstreamError {
         tally.withLock { $0.failures[kind, default: 0] += 1 }
         return UpstreamError(kind: kind, backend: backend.name, detail: detail)
     }
 
     var counters: BackendCounters {
-        let (requests, failures) = tally.withLock { ($0.requests, $0.failures) }
+        let tally = tally.withLock { $0 }
         let counts = permits.counts
         return BackendCounters(
-            requests: requests, failures: failures, active: counts.active, idle: counts.idle, queued: counts.queued)
+            requests: tally.requests, failures: tally.failures, active: counts.active, idle: counts.idle,
+            queued: counts.queued, statuses: tally.statuses, bytes: tally.bytes)
     }
 }
 
@@ -50,4 +60,8 @@ package struct BackendCounters: Sendable, Equatable {
     package var idle: Int
     /// Requests that wait for a connection.
     package var queued: Int
+    /// Final heads by the hundred of their status, those of redirects among them; at 0 those that no hundred takes.
+    package var statuses = Array(repeating: 0, count: 6)
+    /// Body bytes that came.
+    package var bytes: Int64 = 0
 }

@@ -81,6 +81,7 @@ final class Transfer: @unchecked Sendable {
 
     private func finalHeadArrived(_ head: ResponseHead) {
         self.head = head
+        pool.count(status: head.status)
         phase = .body
         lastByte = home.loop.now
         watch(after: pool.backend.stallTimeout)
@@ -89,6 +90,7 @@ final class Transfer: @unchecked Sendable {
 
     func bodyArrived(_ bytes: UnsafeBufferPointer<UInt8>) {
         lastByte = home.loop.now
+        pool.count(bytes: bytes.count)
         unsafe body.append(bytes, expected: expected)
         expected = expected.map { max(0, $0 - bytes.count) }
         if body.count > Self.highWater, !isPaused {

@@ -31,6 +31,11 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case credentials
         /// Nobody wants the answer any more.
         case cancelled
+
+        /// The word for metrics: "first_byte_timeout".
+        package var word: String {
+            "\(self)".reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
+        }
     }
 
     package let kind: Kind

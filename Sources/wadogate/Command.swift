@@ -84,10 +84,11 @@ package struct Command: Sendable {
             details: "Prints the version and what it was built with.",
             options: [helpOption], examples: [], run: version),
         Command(
-            name: "help", operands: "[COMMAND | settings]", summary: "Explain a command, or list every setting.",
+            name: "help", operands: "[COMMAND | settings | metrics]",
+            summary: "Explain a command, or list every setting or metric.",
             details: """
                 Without an operand: the list of commands. `help settings` prints a configuration file with every setting, its
-                default and what it means.
+                default and what it means; `help metrics` a table of what /metrics tells.
                 """,
             options: [helpOption], examples: ["wadogate help serve", "wadogate help settings > wadogate.yaml"],
             run: help),

@@ -66,14 +66,27 @@ final class RunningGateway: Sendable {
 
         var settings = configuration.gateway
         settings.secret = try await Self.secret(configuration, cache, workers: workers)
+        let metrics = Metrics(backends: Self.reported(configuration), loops: loops.loops.count)
         let gateway = Gateway(
             settings: settings, upstream: upstream, directory: directory, cache: cache, workers: workers,
-            logFinding: { log.write($0) }, log: { log.write($0) })
+            reports: GatewayReports(
+                request: { entry, loop in
+                    metrics.record(entry, on: loop)
+                    log.write(entry)
+                },
+                fill: { metrics.record($0, on: $1) }, finding: { log.write($0) }))
         self.gateway = gateway
         let server = HTTPServer(loops: loops, settings: configuration.server, handler: gateway) { log.write($0) }
         self.server = server
         addresses = try await Self.listen(server, on: configuration.listen, tls: tls, workers)
-        admin.enter(.ready(Self.actions(gateway, cache)))
+        admin.enter(
+            .ready(
+                Self.actions(gateway, cache) { [workers] accept in
+                    var seen = MetricsObservation(version: programVersion)
+                    (seen.fillsRunning, seen.connections) = (gateway.fillsRunning, server.connectionCount)
+                    seen.backends = upstream.counters
+                    return await workers.run { [seen] in metrics.page(of: seen.completed(by: cache), accept: accept) }
+                }))
     }
 
     /// Takes no new work, lets answers and fills under way finish, and closes the cache. Runs on `loop`.
@@ -119,7 +132,15 @@ final class RunningGateway: Sendable {
         }
     }
 
-    private static func actions(_ gateway: Gateway, _ cache: DiskCache) -> AdminActions {
+    /// The names that reports of requests and fills can speak of.
+    private static func reported(_ configuration: Configuration) -> [String] {
+        configuration.backends.map(\.name)
+            + configuration.sources.compactMap { if case .archive(let name, _) = $0.kind { name } else { nil } }
+    }
+
+    private static func actions(
+        _ gateway: Gateway, _ cache: DiskCache, metrics: @escaping @Sendable (String) async -> MetricsPage
+    ) -> AdminActions {
         AdminActions(
             explain: { study, series, loop in
                 do throws(DirectoryError) {
@@ -135,7 +156,8 @@ final class RunningGateway: Sendable {
                     return .failure(error)
                 }
             },
-            abilities: { .array(gateway.abilities().map(\.json)) }, cache: AdminCacheActions(cache),
+            abilities: { .array(gateway.abilities().map(\.json)) }, metrics: metrics,
+            cache: AdminCacheActions(cache),
             warm: { targets, settings, loop, report throws(AdminClientGone) in
                 try await gateway.warm(targets, settings, on: loop, report: report)
             })

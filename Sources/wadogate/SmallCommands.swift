@@ -4,6 +4,7 @@ import DiskCache
 import Gateway
 import HTTP
 import HTTPServer
+import Operations
 import StudyDirectory
 import Upstream
 
@@ -19,10 +20,13 @@ func help(_ arguments: Arguments) -> ExitStatus {
     switch arguments.operands.first {
     case nil: say(Command.overview)
     case "settings": say(SettingsReference.text())
+    case "metrics": say(Metrics.reference())
     case let name?:
         guard let command = Command.named(name) else {
             let near =
-                nearest(to: name, among: Command.all.map(\.name) + ["settings"]).map { "; did you mean \($0)?" } ?? ""
+                nearest(to: name, among: Command.all.map(\.name) + ["settings", "metrics"]).map {
+                    "; did you mean \($0)?"
+                } ?? ""
             complain("wadogate help: there is no command \(name.prefix(60))\(near)\n")
             return .usage
         }

@@ -51,7 +51,7 @@ import Testing
     private var actions: AdminActions {
         AdminActions(
             explain: { _, _, _ in .failure(.notFound) }, explainRequest: { _, _, _ in .success(.null) },
-            abilities: { .null },
+            abilities: { .null }, metrics: { _ in MetricsPage(type: "", text: "") },
             cache: AdminCacheActions(
                 statistics: { CacheStatistics() },
                 list: { [calls] selection, after, limit in

@@ -21,6 +21,7 @@ import Testing
         },
         explainRequest: { target, accept, _ in .success(.array([.text(target), .text(accept)])) },
         abilities: { .array([]) },
+        metrics: { MetricsPage(type: "text/plain; version=0.0.4", text: "# \($0)\n") },
         cache: AdminCacheActions(
             statistics: { CacheStatistics() }, list: { _, _, _ in [] }, contents: { _, _ in [] },
             purge: { selection, _ in PurgeResult(series: 1, objects: 2, bytes: selection.series == nil ? 100 : 10) },
@@ -49,7 +50,8 @@ import Testing
 
     @Test(arguments: [
         ("GET", "/healthz", 200), ("HEAD", "/healthz", 200), ("GET", "/readyz", 200), ("GET", "/cache/stats", 200),
-        ("GET", "/backends", 200), ("GET", "/backends/pacs", 404), ("DELETE", "/backends", 405),
+        ("GET", "/backends", 200), ("GET", "/metrics", 200), ("GET", "/backends/pacs", 404),
+        ("DELETE", "/backends", 405),
         ("GET", "/explain/1.2", 200), ("GET", "/explain/1.2/1.2.3", 200), ("GET", "/explain/9.9", 404),
         ("GET", "/explain/1.3", 504), ("GET", "/explain/..", 400), ("GET", "/explain/1.2/%2e", 400),
         ("GET", "/explain", 404),

@@ -22,10 +22,9 @@ import Testing
         entry.requestID = "r1"
         entry.peer = "127.0.0.1"
         entry.method = "GET"
-        entry.route = "instance"
         entry.status = 200
         entry.study = UID("1.2")
-        entry.cache = "hit"
+        entry.cache = .hit
         entry.bytes = 7
         entry.duration = .microseconds(1_234_567)
         return entry
@@ -46,7 +45,7 @@ import Testing
         let line = try #require(try await lines(LogSettings(format: .text)) { $0.write(entry) }.first)
         #expect(
             line.hasSuffix(
-                "Z info request request_id=r1 peer=127.0.0.1 method=GET route=instance status=200 study=1.2 cache=hit "
+                "Z info request request_id=r1 peer=127.0.0.1 method=GET route=(unknown) status=200 study=1.2 cache=hit "
                     + "bytes=7 duration_ms=1234.567"))
     }
 

@@ -22,7 +22,10 @@ import Testing
         for _ in 0..<20 { _ = try await bed.fetch() }
         #expect(origin.accepted == 1)
         #expect(
-            bed.counters == BackendCounters(requests: 20, failures: [:], active: 0, idle: 1, queued: 0))
+            bed.counters
+                == BackendCounters(
+                    requests: 20, failures: [:], active: 0, idle: 1, queued: 0, statuses: [0, 0, 20, 0, 0, 0],
+                    bytes: 100))
     }
 
     @Test func connectionThatTheOriginClosedWhileIdleIsReplaced() async throws {
