@@ -30,6 +30,7 @@ final class MembershipBook: Sendable {
         var entries: [SeriesKey: (membership: Membership, lastUse: UInt64)] = [:]
         var instances = 0
         var uses: UInt64 = 0
+        var syntaxes: [SeriesKey: UID] = [:]
     }
 
     /// About 200 bytes each.
@@ -44,6 +45,17 @@ final class MembershipBook: Sendable {
             state.uses += 1
             state.entries[series]?.lastUse = state.uses
             return entry.membership
+        }
+    }
+
+    /// The transfer syntax of an instance of the series, as it was fetched lately.
+    func storedSyntax(in series: SeriesKey) -> UID? { state.withLock { $0.syntaxes[series] } }
+
+    func note(storedSyntax syntax: UID, in series: SeriesKey) {
+        state.withLock { state in
+            // What is forgotten costs one instance to learn again.
+            if state.syntaxes.count >= 4096 { state.syntaxes = [:] }
+            state.syntaxes[series] = syntax
         }
     }
 

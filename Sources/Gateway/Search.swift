@@ -81,11 +81,14 @@ struct Search {
     }
 
     private func plan() async -> RetrievePlan {
-        let facts = variants.first?.isPicture == true ? await gateway.cachedFacts(of: target) : nil
+        let isFrame = variants.first?.frameNumber != nil
+        let facts =
+            variants.first?.isPicture == true || (isFrame && !isPrivate) ? await gateway.cachedFacts(of: target) : nil
+        let syntax = gateway.memberships.storedSyntax(in: SeriesKey(study: target.study, series: target.series))
         let now = context.loop.now
         return RetrievePlan(
             for: variants, of: target, as: request, from: located.choice, holding: held.mapValues { $0.description },
-            facts: facts
+            facts: facts, storedSyntax: syntax
         ) { gateway.abilities(of: $0, at: now) }
     }
 
@@ -109,6 +112,10 @@ struct Search {
                 .instance(syntax: ObjectClass.stored), of: target, restricted(to: candidates), RenderingParameters(),
                 context, isPrivate: isPrivate)
             fetched = instance
+            if let syntax = instance.description.transferSyntax.flatMap({ UID($0) }) {
+                let series = SeriesKey(study: target.study, series: target.series)
+                gateway.memberships.note(storedSyntax: syntax, in: series)
+            }
             return try await derived(from: instance)
         case .asStored:
             if let fetched { return fetched }

@@ -8,7 +8,8 @@ internal import HTTP
 /// The ways by which one object of one instance can be had.
 ///
 /// A cached object comes first, then what can be made from the cached instance, then the archives that answer for such
-/// objects by themselves, then those that answer in the other protocol, and last the instance, fetched once and kept.
+/// objects by themselves, then those that answer in the other protocol, and last the instance, fetched once and kept. A frame
+/// of a small instance is not asked for by itself: the instance costs hardly more, and everything else can be made from it.
 package struct RetrievePlan: Sendable, Hashable {
     package enum Step: Sendable, Hashable {
         /// Send what the cache holds.
@@ -41,11 +42,12 @@ package struct RetrievePlan: Sendable, Hashable {
     ///   - variants: the object in the forms that the client takes, best first.
     ///   - holding: those of the variants, of their stored form and of the stored instance that the cache holds.
     ///   - facts: the instance's size and frames, where they are known.
+    ///   - storedSyntax: the transfer syntax in which the archive stores it, or others of its series; nil when it is not known.
     ///   - abilities: what is known of each endpoint's archive.
     package init(
         for variants: [ObjectClass], of target: InstanceTarget, as request: RetrieveRequest,
         from choice: EndpointChoice,
-        holding: [ObjectClass: ObjectDescription], facts: InstanceFacts?,
+        holding: [ObjectClass: ObjectDescription], facts: InstanceFacts?, storedSyntax: UID? = nil,
         abilities: (EndpointChoice.Candidate) -> Abilities
     ) {
         guard let object = variants.first else { return }
@@ -60,7 +62,7 @@ package struct RetrievePlan: Sendable, Hashable {
         if case .instance = object {
             planInstance(variants, kept: kept, choice)
         } else {
-            planPart(variants, of: target, request, kept: kept, facts, choice, abilities)
+            planPart(variants, of: target, request, kept: kept, facts, storedSyntax, choice, abilities)
         }
         if steps.isEmpty { refusal = refusal(of: object, choice) }
     }
@@ -89,7 +91,8 @@ package struct RetrievePlan: Sendable, Hashable {
 
     private mutating func planPart(
         _ variants: [ObjectClass], of target: InstanceTarget, _ request: RetrieveRequest, kept: ObjectDescription?,
-        _ facts: InstanceFacts?, _ choice: EndpointChoice, _ abilities: (EndpointChoice.Candidate) -> Abilities
+        _ facts: InstanceFacts?, _ storedSyntax: UID?, _ choice: EndpointChoice,
+        _ abilities: (EndpointChoice.Candidate) -> Abilities
     ) {
         guard let object = variants.first else { return }
         var native: [EndpointChoice.Candidate] = []
@@ -117,14 +120,35 @@ package struct RetrievePlan: Sendable, Hashable {
         if kept != nil, isDerivable, object.isSameFromInstance(kept, isNative: !native.isEmpty) {
             steps.append(.derive)
         }
+        let isInstanceFirst =
+            kept == nil && !native.isEmpty && Self.isBetterAsInstance(object, facts, storedSyntax, request)
+        if isInstanceFirst { steps.append(.fetch(choice.candidates)) }
         append(Step.ask, native, variants)
         append(Step.translate, translating, variants)
-        guard isDerivable, !steps.contains(.derive) else { return }
+        guard isDerivable, !isInstanceFirst, !steps.contains(.derive) else { return }
         if kept != nil {
             steps.append(.derive)
         } else if !choice.candidates.isEmpty {
             steps.append(.fetch(choice.candidates))
         }
+    }
+
+    /// Bytes of pixels, before compression, up to which several frames' instance is fetched for the sake of one.
+    private static let smallInstance = 16 << 20
+
+    /// Whether a frame is better had with its whole instance: when that is small or has no other frame, and the client takes
+    /// the frame as it is stored. Where the stored syntax is not known, one instance of the series tells it.
+    private static func isBetterAsInstance(
+        _ object: ObjectClass, _ facts: InstanceFacts?, _ storedSyntax: UID?, _ request: RetrieveRequest
+    ) -> Bool {
+        guard case .frame = object, let facts, let rows = facts.rows, let columns = facts.columns else { return false }
+        // They come from outside: real ones have 16 bits, and larger ones must not make the product overflow.
+        let bytesPerFrame = 2 * max(1, min(rows, 65535)) * max(1, min(columns, 65535))
+        guard facts.numberOfFrames == 1 || facts.numberOfFrames <= smallInstance / bytesPerFrame else { return false }
+        guard let syntax = (facts.transferSyntax ?? storedSyntax)?.string else { return true }
+        let delivered = PixelMediaType.isRaw(syntax) ? ObjectClass.explicitLittleEndian : syntax
+        return request.representation.accepts(
+            mediaType: PixelMediaType.type(of: delivered), transferSyntax: delivered)
     }
 
     /// Why an archive cannot make this picture; nil when it can, or when that is to be found out.

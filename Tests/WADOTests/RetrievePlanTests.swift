@@ -25,7 +25,7 @@ import WADO
     /// One request, and the plan for its first object.
     private func plan(
         _ path: String, accept: String? = nil, at archives: [Archive], holding: [ObjectClass: String] = [:],
-        facts: InstanceFacts? = nil, abilities: [String: Abilities] = [:]
+        facts: InstanceFacts? = nil, stored: String? = nil, abilities: [String: Abilities] = [:]
     ) throws -> RetrievePlan {
         let request = try #require(
             try ask(
@@ -43,8 +43,29 @@ import WADO
                     let type =
                         if case .instance = object { "application/dicom" } else { PixelMediaType.type(of: syntax) }
                     return (object, ObjectDescription(mediaType: type, transferSyntax: syntax, backend: "x"))
-                }), facts: facts
+                }), facts: facts, storedSyntax: stored.flatMap { UID($0) }
         ) { abilities[$0.endpoint.id] ?? Abilities() }
+    }
+
+    @Test(arguments: [
+        // A single frame costs as much as its instance; the stored syntax is found out with the first.
+        ("transfer-syntax=*", 1, nil, ["fetch rs", "ask rs"]),
+        ("transfer-syntax=1.2.840.10008.1.2.1", 1, nil, ["fetch rs", "ask rs"]),
+        ("transfer-syntax=1.2.840.10008.1.2.1", 1, "1.2.840.10008.1.2", ["fetch rs", "ask rs"]),
+        // What would have to be decoded is asked of the archive.
+        ("transfer-syntax=1.2.840.10008.1.2.1", 1, "1.2.840.10008.1.2.4.90", ["ask rs", "fetch rs"]),
+        ("transfer-syntax=*", 1, "1.2.840.10008.1.2.4.90", ["fetch rs", "ask rs"]),
+        ("transfer-syntax=*", 32, nil, ["fetch rs", "ask rs"]), ("transfer-syntax=*", 33, nil, ["ask rs", "fetch rs"]),
+        ("transfer-syntax=*", Int(Int32.max), nil, ["ask rs", "fetch rs"]),
+    ])
+    func aFrameOfASmallInstanceIsHadWithIt(accept: String, frames: Int, stored: String?, steps: [String]) throws {
+        let facts = InstanceFacts(
+            study: Self.target.study, series: Self.target.series, instance: Self.target.instance, rows: 512,
+            columns: 512, numberOfFrames: frames)
+        let plan = try plan(
+            "/frames/1", accept: "multipart/related; type=\"application/octet-stream\"; \(accept)", at: [.rs],
+            facts: facts, stored: stored)
+        #expect(words(plan) == steps)
     }
 
     /// "ask rs", "fetch uri", … in order.
