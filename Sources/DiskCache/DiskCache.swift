@@ -31,6 +31,8 @@ package final class DiskCache: Sendable {
     let counters = Counters()
     let failures: PublishFailures
     let reserved = ReservedSpace()
+    /// Whether a fill goes on when its last listener has left.
+    package var keepFilling: KeepFilling { settings.keepFilling }
     /// Bytes that one body may have.
     var bodyLimit: Int64 { min(settings.maxObject, ObjectLayout.bodyLimit) }
 

@@ -52,9 +52,16 @@ final class CollectionFill: Sendable {
     }
 
     let key: Key
+    /// How many instances there will be, as the record counts; 0: not known.
+    private let expected: Int
+    private let keepFilling: KeepFilling
     private let state = Mutex(State())
 
-    init(key: Key) { self.key = key }
+    init(key: Key, expecting count: Int, keepFilling: KeepFilling) {
+        self.key = key
+        expected = count
+        self.keepFilling = keepFilling
+    }
 
     // MARK: For those who listen
 
@@ -88,13 +95,27 @@ final class CollectionFill: Sendable {
         }
     }
 
-    func joined() { state.withLock { $0.listeners += 1 } }
+    func joined() {
+        state.withLock { state in
+            state.listeners += 1
+            state.isAbandoned = false
+        }
+    }
 
-    /// - Parameter isOfUse: false when what comes is of no use to the one who leaves: if nobody else listens, it ends.
+    /// One less listens. With the last one it ends, unless it is to go on by itself.
+    ///
+    /// - Parameter isOfUse: false when what comes is of no use to the one who leaves.
     func left(isOfUse: Bool = true) {
         state.withLock { state in
             state.listeners -= 1
-            if !isOfUse, state.listeners == 0 { state.isAbandoned = true }
+            guard state.listeners == 0 else { return }
+            let goesOn =
+                switch keepFilling {
+                case .always: true
+                case .never: false
+                case .half: expected > 0 && state.members.count * 2 > expected
+                }
+            state.isAbandoned = !isOfUse || !goesOn
         }
     }
 
@@ -153,13 +174,28 @@ final class CollectionFill: Sendable {
 final class CollectionFills: Sendable {
     private let fills = Mutex<[CollectionFill.Key: CollectionFill]>([:])
 
-    /// The one under way, or a new one, which the caller then must fill.
-    func fill(_ key: CollectionFill.Key) -> (fill: CollectionFill, isNew: Bool) {
+    /// The one under way, or a new one, which the caller then must fill. The caller has joined it.
+    func fill(
+        _ key: CollectionFill.Key, expecting count: Int, keepFilling: KeepFilling
+    ) -> (fill: CollectionFill, isNew: Bool) {
         fills.withLock { fills in
-            if let running = fills[key] { return (running, false) }
-            let fill = CollectionFill(key: key)
+            if let running = fills[key] {
+                running.joined()
+                return (running, false)
+            }
+            let fill = CollectionFill(key: key, expecting: count, keepFilling: keepFilling)
+            fill.joined()
             fills[key] = fill
             return (fill, true)
+        }
+    }
+
+    /// Whether nobody wants it any more; then nobody can join it either.
+    func endIfAbandoned(_ fill: CollectionFill) -> Bool {
+        fills.withLock { fills in
+            guard fill.isAbandoned else { return false }
+            if fills[fill.key] === fill { fills[fill.key] = nil }
+            return true
         }
     }
 

@@ -76,7 +76,7 @@ final class CollectionFiller: @unchecked Sendable {
             body: UpstreamBody(asked.response), fields: asked.response.head.fields, backend: backend)
         while try await parts.nextPart() != nil {
             try await take(parts, from: backend)
-            if fill.isAbandoned { throw .clientGone }
+            if gateway.collectionFills.endIfAbandoned(fill) { throw .clientGone }
         }
         return backend
     }

@@ -166,7 +166,7 @@ extension Obtained {
         switch self {
         case .stored(let object, _): object.key.object
         case .filling(let follower, _, _): follower.fill.key.object
-        case .slice(_, _, _, let object): object
+        case .slice(_, _, _, let object), .growing(_, _, _, let object): object
         }
     }
 
@@ -183,6 +183,8 @@ extension Obtained {
         case .slice(let object, let range, let description, .metadata):
             return .completed(object, range, placeholders: description.placeholders)
         case .slice(let object, let range, _, _): return .stored(object, range)
+        case .growing(let follower, let range, _, _):
+            return .filling(follower, from: range.lowerBound, to: range.upperBound)
         }
     }
 

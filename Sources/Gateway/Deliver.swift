@@ -132,14 +132,19 @@ extension Gateway {
         _ follower: Follower, from: Int64, to: Int64?, _ context: RequestContext
     ) async throws(Problem) {
         follower.skip(to: from)
+        var sent: Int64 = 0
         while let piece = try await next(of: follower, upTo: to) {
             switch piece {
             case .file(let descriptor, let offset, let length):
+                sent += length
                 try await context.write(
                     FileRegion(descriptor: descriptor, offset: offset, length: length, owner: follower.fill))
             }
         }
         follower.leave()
+        if let to, sent < to - from {
+            throw Problem(status: 502, "What is being fetched has ended before the part that was asked for.")
+        }
     }
 
     private func next(of follower: Follower, upTo end: Int64?) async throws(Problem) -> Follower.Piece? {

@@ -75,7 +75,7 @@ extension Gateway {
     func whole(_ obtained: Obtained) async throws(Problem) -> StoredObject {
         switch obtained {
         case .stored(let object, _), .slice(let object, _, _, _): return object
-        case .filling(let follower, _, _):
+        case .filling(let follower, _, _), .growing(let follower, _, _, _):
             do { return try await follower.object() } catch { throw Problem(error) }
         }
     }

@@ -16,18 +16,22 @@ enum Obtained {
     case filling(Follower, ObjectDescription, CacheOutcome)
     /// A part of a stored instance that is sent as it lies there: one frame, one attribute's value.
     case slice(StoredObject, Range<Int64>, ObjectDescription, ObjectClass)
+    /// The same of an instance that is on its way.
+    case growing(Follower, Range<Int64>, ObjectDescription, ObjectClass)
 
     var description: ObjectDescription {
         switch self {
         case .stored(let object, _): object.description
-        case .filling(_, let description, _), .slice(_, _, let description, _): description
+        case .filling(_, let description, _), .slice(_, _, let description, _),
+            .growing(_, _, let description, _):
+            description
         }
     }
 
     var outcome: CacheOutcome {
         switch self {
         case .stored(_, let outcome), .filling(_, _, let outcome): outcome
-        case .slice: .derived
+        case .slice, .growing: .derived
         }
     }
 
@@ -36,7 +40,7 @@ enum Obtained {
         switch self {
         case .stored(let object, .hit): .stored(object, outcome)
         case .filling(let fill, let description, .follow): .filling(fill, description, outcome)
-        case .stored, .filling, .slice: self
+        case .stored, .filling, .slice, .growing: self
         }
     }
 }

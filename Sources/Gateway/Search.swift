@@ -179,6 +179,11 @@ struct Search {
         if case .instance? = variants.first {
             return try await gateway.reencoded(instance, variants, of: target, request, context, isPrivate: isPrivate)
         }
+        if case .frame(let number, _)? = variants.first,
+            let frame = try await gateway.frame(number, ofGrowing: instance, request, context)
+        {
+            return frame
+        }
         let object = try await gateway.whole(instance)
         return try await gateway.derive(variants, of: target, from: object, request, context, isPrivate: isPrivate)
     }

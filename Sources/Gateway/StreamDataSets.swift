@@ -218,8 +218,10 @@ extension Gateway {
         let key = CollectionFill.Key(
             study: located.study, series: series, syntax: syntax,
             archives: candidates.compactMap { $0.base.map { "\($0)" } })
-        let (fill, isNew) = collectionFills.fill(key)
-        fill.joined()
+        let record = located.resolution.record
+        let counted = record.series.filter { series == nil || $0.uid == series }.map { $0.numberOfInstances ?? 0 }
+        let (fill, isNew) = collectionFills.fill(
+            key, expecting: counted.reduce(0) { $0 &+ max(0, $1) }, keepFilling: cache.keepFilling)
         if isNew {
             context.fillsBegun += 1
             let filler = CollectionFiller(
