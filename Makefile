@@ -6,7 +6,7 @@ PYTHON := .build/venv/bin/python
 BED := cd Tests/EndToEnd && $(CURDIR)/$(PYTHON) -m bed
 FORMATTED := Sources Tests Benchmarks Package.swift
 
-.PHONY: help demo test test-swift test-fuzz test-end-to-end fuzz bed bed-down bench build lint format clean
+.PHONY: help demo test test-swift test-fuzz test-end-to-end fuzz bed bed-down bench bench-million build lint format clean
 
 help:
 	@echo 'make demo [ARGS=--once]  a gateway over a few synthetic studies; asks itself for them and says what came back'
@@ -16,6 +16,7 @@ help:
 	@echo 'make bed, make bed-down  two archives, a FHIR server and the gateway on loopback, loaded; and their end'
 	@echo 'make bench [ARGS=--json]  speed and memory of parsing, DICOM JSON, rewriting, and a series’ metadata; and what'
 	@echo '                         the cache saves beside nginx’s'
+	@echo 'make bench-million [OBJECTS=1000000]  start, memory, look-up and purge of a cache with that many objects'
 	@echo 'make lint, make format   style, imports, forbidden words; and the formatter'
 
 demo: build
@@ -59,6 +60,15 @@ bench:
 	@$(SWIFT) build -c release --product wadogate $(FLAGS) >&2
 	@$(SWIFT) build -c release --product Benchmarks $(FLAGS) >&2
 	@$(PYTHON) Benchmarks/bench.py $(ARGS)
+
+# The tree takes a few gigabytes and minutes, so it stands apart. The first start finds no database, the second one does.
+bench-million:
+	@Scripts/install build >&2
+	@$(SWIFT) build -c release --product MillionObjects $(FLAGS) >&2
+	@FOLDER=$$(mktemp -d) && trap 'rm -rf '"$$FOLDER" EXIT \
+	    && .build/release/MillionObjects make "$$FOLDER" $(or $(OBJECTS),1000000) \
+	    && for start in unclean clean; do echo "-- $$start"; \
+	        .build/release/MillionObjects measure "$$FOLDER" $(or $(OBJECTS),1000000) || exit 1; done
 
 lint:
 	@Scripts/install lint

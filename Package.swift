@@ -81,8 +81,12 @@ let package = Package(
             swiftSettings: settings),
 
         .executableTarget(
-            name: "Benchmarks", dependencies: ["DICOM", "HTTP", "WADO"], path: "Benchmarks/Pure",
+            name: "Benchmarks", dependencies: ["CachePolicy", "DICOM", "HTTP", "WADO"], path: "Benchmarks/Pure",
             swiftSettings: settings),
+
+        .executableTarget(
+            name: "MillionObjects", dependencies: ["CachePolicy", "DICOM", "DiskCache", "EventLoop"],
+            path: "Benchmarks/Cache", swiftSettings: settings),
 
         tests("DICOM"),
         // Requests that no server may take, for the parser's tests and for the server's.

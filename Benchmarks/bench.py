@@ -27,6 +27,17 @@ _PARSED = {
     "peak MB": "largest resident set",
 }
 _REWRITTEN = {"MB/s": "metadata read a second of CPU, in pieces of 16 KiB", "peak MB": "largest resident set"}
+_KEPT = {
+    f"{order} {unit} %": f"answered from the cache, by {unit}: {text}"
+    for order, text in {
+        "chosen": "the gateway's own order",
+        "LRU": "least recently used series",
+        "nginx": "least recently used objects, as nginx",
+        "SLRU 80": "segmented LRU on series, 80% protected",
+        "SLRU 50": "the same, 50%",
+    }.items()
+    for unit in ("requests", "bytes")
+}
 CASES = {
     "parse-native-100": ("100 MB multi-frame object, native frames of 512 KiB", _PARSED),
     "parse-native-1000": ("1 GB of the same", _PARSED),
@@ -42,6 +53,10 @@ CASES = {
     ),
     "reencode-big-endian": ("100 MB of Big Endian become Little Endian", {"MB/s": "object size over CPU time"}),
     "frames-1-bit": ("1-bit frames that begin within a byte", {"MB/s": "frame bytes a second of CPU"}),
+    "eviction-zipf": ("30 studies, room for ten, visited by Zipf's law", _KEPT),
+    "eviction-exports": ("the same, and now and then an export of fifteen studies", _KEPT),
+    "eviction-aging": ("the same without exports, but new studies take the place of old ones", _KEPT),
+    "eviction-aging-exports": ("both", _KEPT),
     "series-metadata": (
         "metadata of 300 instances behind a WADO-URI-only Orthanc, release gateway, nothing cached",
         {

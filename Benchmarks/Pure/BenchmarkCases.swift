@@ -12,6 +12,7 @@ enum BenchmarkCases {
             ("slice-json", SmallInstances.run), ("reencode-big-endian", Reencoding.run),
             ("frames-1-bit", BitFrames.run),
         ]
+        for trace in Eviction.Trace.allCases { cases.append(("eviction-\(trace.rawValue)", { Eviction.run(trace) })) }
         for document in MetadataDocument.allCases {
             cases.append(("rewrite-\(document)", { try RewritingMetadata.run(document) }))
         }

@@ -178,6 +178,15 @@ struct ConfigurationBuilder {
         // The default is not an operator's word: a small cache needs no second setting.
         if !values.has("cache.max_object") { settings.maxObject = min(settings.maxObject, settings.maxSize) }
         settings.minFree = values.integer("cache.min_free") ?? settings.minFree
+        settings.minFreeInodes = values.integer("cache.min_free_inodes") ?? settings.minFreeInodes
+        settings.evictionUnit = values.integer("cache.eviction_unit") ?? settings.evictionUnit
+        for word in SettingsTable.standard.words(of: "cache.shares") {
+            settings.classShares[word] = values.integer("cache.shares.\(word)")
+        }
+        for entry in (0..<values.count("backends")).map({ "backends[\($0)]" }) {
+            guard let name = values.text("\(entry).name") else { continue }
+            settings.backendShares[name] = values.integer("\(entry).cache_share")
+        }
         settings.keepFilling = values.text("cache.keep_filling").flatMap { KeepFilling(rawValue: $0) } ?? .always
         return settings
     }

@@ -95,6 +95,9 @@ package struct SettingsTable: Sendable {
 
     package subscript(name: String) -> Setting? { byName[name].map { rows[$0] } }
 
+    /// The keys of a section's rows.
+    func words(of parent: String) -> [String] { rows(of: parent).map(\.key) }
+
     /// The rows of a section, "" for the top and "backends[]" for an entry.
     func rows(of parent: String) -> [Setting] { byParent[parent, default: []].map { rows[$0] } }
 }

@@ -113,6 +113,11 @@ extension SettingsTable {
         .required(
             "backends[].match", .url, example: #""http://127.0.0.1:8042/""#,
             "Scheme, host, port and the beginning of the path (whole segments) of its addresses."),
+        .optional(
+            "backends[].cache_share", .integer(1...100), example: "50",
+            """
+            What its objects may take at most, in percent of `cache.max_size`. Beyond that its series go. Without it, all.
+            """),
     ]
 
     private static let abilities: [Setting] = [
@@ -215,23 +220,44 @@ extension SettingsTable {
         ]
     }
 
-    private static let cache: [Setting] = [
-        .section("cache", "The disk cache. One gateway at a time owns the folder."),
-        .value(
-            "cache.path", .path, default: "/var/cache/wadogate", "The folder; made with mode 0700 when it is missing."),
-        .value(
-            "cache.max_size", .bytes(mebibyte...(16384 * tebibyte)), default: "200GiB",
-            "How much it may hold; beyond that the least recently used series go."),
-        .value(
-            "cache.min_free", .bytes(0...(16384 * tebibyte)), default: "10GiB",
-            "How much of the file system stays free, whatever else fills it."),
-        .value(
-            "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
-            "Larger objects are refused with 413. Never more than `max_size`."),
-        .value(
-            "cache.keep_filling", .choice(["always", "never", "half"]), default: "always",
-            "Whether a fill goes on when its last client has left; half: if more than half of it is there."),
-    ]
+    private static let cache: [Setting] =
+        [
+            .section("cache", "The disk cache. One gateway at a time owns the folder."),
+            .value(
+                "cache.path", .path, default: "/var/cache/wadogate",
+                "The folder; made with mode 0700 when it is missing."),
+            .value(
+                "cache.max_size", .bytes(mebibyte...(16384 * tebibyte)), default: "200GiB",
+                "How much it may hold; beyond that whole series go, first those that were visited once and not lately."),
+            .value(
+                "cache.min_free", .bytes(0...(16384 * tebibyte)), default: "10GiB",
+                "How much of the file system stays free, whatever else fills it."),
+            .value(
+                "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
+                "Larger objects are refused with 413. Never more than `max_size`."),
+            .value(
+                "cache.keep_filling", .choice(["always", "never", "half"]), default: "always",
+                "Whether a fill goes on when its last client has left; half: if more than half of it is there."),
+            .value(
+                "cache.min_free_inodes", .integer(0...1_000_000_000), default: "10000",
+                "How many files the file system can still take, whatever else fills it; ignored where it does not count them."
+            ),
+            .value(
+                "cache.eviction_unit", .bytes(mebibyte...(16384 * tebibyte)), default: "4GiB",
+                "A series that takes more goes instance by instance and no further than needed: no slide leaves as a whole."
+            ),
+            .section(
+                "cache.shares",
+                """
+                What the objects of a class may take at most, in percent of `max_size`. Beyond that the series that would go first \
+                lose all their objects of the class. Without a share, a class may take all.
+                """),
+        ] + cacheShares
+
+    private static let cacheShares: [Setting] = [
+        ("instance", "Instances, as the archive has them."), ("frame", "Frames."), ("bulk", "Bulk data."),
+        ("metadata", "Metadata of instances and series."), ("rendered", "Pictures."), ("thumbnail", "Thumbnails."),
+    ].map { .optional("cache.shares.\($0.0)", .integer(1...100), example: "20", $0.1) }
 
     private static let operations: [Setting] = [
         .section("admin", "Health, explain and cache control for operators."),

@@ -36,9 +36,12 @@ import WADO
                 match: "http://127.0.0.1:8042/"
                 credentials: { basic: { user: gateway, password_file: /run/secrets/pacs } }
                 max_connections: 3
+                cache_share: 50
                 timeouts: { connect: 1s, first_byte: 2s, stall: 3s }
                 abilities: { window: yes, region: no, frame_number: yes }
-            cache: { path: /cache, max_size: 1GiB, min_free: 0B, max_object: 1MiB }
+            cache:
+              { path: /cache, max_size: 1GiB, min_free: 0B, max_object: 1MiB, min_free_inodes: 7, eviction_unit: 2MiB,
+                shares: { rendered: 20 } }
             admin: { listen: [], token_file: /etc/admin }
             log: { format: text, level: warning }
             server: { head_size: 64KiB }
@@ -67,6 +70,8 @@ import WADO
         #expect(
             [pacs.connectTimeout, pacs.firstByteTimeout, pacs.stallTimeout] == [.seconds(1), .seconds(2), .seconds(3)])
         #expect(settings.cache.maxSize == 1 << 30 && settings.cache.minFree == 0 && settings.cache.maxObject == 1 << 20)
+        #expect(settings.cache.minFreeInodes == 7 && settings.cache.evictionUnit == 2 << 20)
+        #expect(settings.cache.classShares == ["rendered": 20] && settings.cache.backendShares == ["pacs": 50])
         #expect(settings.adminListen.isEmpty && settings.admin.tokenFile == "/etc/admin")
         #expect(settings.log == LogSettings(format: .text, level: .warning))
         #expect(settings.server.limits.headSize == 64 << 10 && settings.server.limits.requestLineSize == 64 << 10)

@@ -140,7 +140,9 @@ extension DiskCache {
     }
 
     /// Fills and publishes an object.
-    func store(_ body: [UInt8], _ key: ObjectKey) async throws {
+    func store(
+        _ body: [UInt8], _ key: ObjectKey, _ description: ObjectDescription = DiskCacheTests.description
+    ) async throws {
         let writer = try await filler(key)
         try await writer.begin(description, expectedLength: Int64(body.count))
         try await writer.append(body)
