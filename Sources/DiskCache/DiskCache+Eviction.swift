@@ -61,7 +61,9 @@ extension DiskCache {
 
     private func evict(_ victim: Victim, _ needed: inout SpaceNeeded) {
         let key = victim.key
-        counters.lastEvictedAge.store(max(0, accounting.now - victim.lastAccess), ordering: .relaxed)
+        let age = max(0, accounting.now - victim.lastAccess)
+        counters.lastEvictedAge.store(age, ordering: .relaxed)
+        counters.evictedAges.withLock { $0.add(age) }
         if victim.amount.bytes > settings.evictionUnit, evictInstances(of: key, &needed) { return }
         remove(tenant: key.tenant, study: key.study, series: key.series, wasEvicted: true)
         counters.evictedSeries.wrappingAdd(1, ordering: .relaxed)

@@ -57,6 +57,7 @@ extension DiskCache {
                 result.objects += rest.objects
                 result.bytes += rest.bytes
             }
+            if !dryRun { self.notePurge(of: result.bytes) }
             return result
         }
     }

@@ -8,7 +8,16 @@ extension DiskCache {
     /// Raises the generation of every series of the study (or of one series) and removes what was stored. What is being
     /// filled now will not be published. Answers the bytes freed.
     package func purge(study: UID, series: UID?, tenant: String = "_") async -> Int64 {
-        await background.run { self.remove(tenant: tenant, study: study, series: series).bytes }
+        await background.run {
+            let freed = self.remove(tenant: tenant, study: study, series: series).bytes
+            self.notePurge(of: freed)
+            return freed
+        }
+    }
+
+    func notePurge(of bytes: Int64) {
+        counters.purges.wrappingAdd(1, ordering: .relaxed)
+        counters.purgedBytes.wrappingAdd(bytes, ordering: .relaxed)
     }
 
     /// Removes a series or a study by one rename, and the study's folder with the last of its series. In the background.

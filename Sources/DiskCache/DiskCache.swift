@@ -39,6 +39,9 @@ package final class DiskCache: Sendable {
     struct Counters: ~Copyable, Sendable {
         let evictedSeries = Atomic<Int64>(0)
         let evictedBytes = Atomic<Int64>(0)
+        let purges = Atomic<Int64>(0)
+        let purgedBytes = Atomic<Int64>(0)
+        let evictedAges = Mutex(IdleAges())
         /// Milliseconds; negative when nothing was evicted yet.
         let lastEvictedAge = Atomic<Int64>(-1)
         let damaged = Atomic<Int64>(0)
@@ -190,6 +193,15 @@ package final class DiskCache: Sendable {
 
     // MARK: Numbers
 
+    /// Bytes that all objects may take on disk.
+    package var maxSize: Int64 { settings.maxSize }
+
+    /// Bytes and files that the cache's file system has room for; nil when it does not tell. Asks the disk.
+    package func freeSpace() -> (bytes: Int64?, inodes: Int64?) {
+        let free = directory.freeSpace()
+        return (free.bytes, free.inodes)
+    }
+
     /// The cache in numbers; cheap.
     package func statistics() -> CacheStatistics {
         var statistics = CacheStatistics()
@@ -203,6 +215,9 @@ package final class DiskCache: Sendable {
         (statistics.fills, statistics.descriptors) = index.withLock { ($0.fillCount, $0.descriptorCount) }
         statistics.evictedSeries = counters.evictedSeries.load(ordering: .relaxed)
         statistics.evictedBytes = counters.evictedBytes.load(ordering: .relaxed)
+        statistics.evictedAges = counters.evictedAges.withLock { $0 }
+        statistics.purges = counters.purges.load(ordering: .relaxed)
+        statistics.purgedBytes = counters.purgedBytes.load(ordering: .relaxed)
         let age = counters.lastEvictedAge.load(ordering: .relaxed)
         statistics.lastEvictedAge = age < 0 ? nil : .milliseconds(age)
         statistics.damaged = counters.damaged.load(ordering: .relaxed)

@@ -51,6 +51,12 @@ package struct CacheStatistics: Sendable {
     package var evictedBytes: Int64 = 0
     /// How long the series that was evicted last had not been used; nil when none was.
     package var lastEvictedAge: Duration?
+    /// How long those that were evicted had not been used. Since the start.
+    package var evictedAges = IdleAges()
+    /// Purges, by operators and for changed files. Since the start.
+    package var purges: Int64 = 0
+    /// Charged bytes of what was purged. Since the start.
+    package var purgedBytes: Int64 = 0
     /// Charged bytes of the series that are pinned.
     package var pinnedBytes: Int64 = 0
     /// By the word of the class.
@@ -65,4 +71,24 @@ package struct CacheStatistics: Sendable {
     package var reserved: Int64 = 0
 
     package init() {}
+}
+
+/// How long evicted series had not been used, by steps: whether the cache is too small shows in them.
+package struct IdleAges: Sendable, Hashable {
+    /// The upper bound of each step, in seconds: a minute to a quarter of a year.
+    package static let bounds: [Int64] = [60, 600, 3600, 21_600, 86_400, 259_200, 604_800, 2_592_000, 7_776_000]
+
+    /// One for each bound, and one for what is above them all.
+    package private(set) var counts = Array(repeating: Int64(0), count: bounds.count + 1)
+    /// Seconds.
+    package private(set) var sum: Int64 = 0
+
+    package init() {}
+
+    /// - Parameter age: milliseconds.
+    mutating func add(_ age: Int64) {
+        let seconds = age / 1000
+        counts[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] += 1
+        sum += seconds
+    }
 }

@@ -239,7 +239,7 @@ struct DerivedFiller: Sendable {
         } catch {
             channel.abandon()
             writer.fail(FillFailure(error))
-            report.result = error.isRefusal ? .refused : .failed
+            report.result = error.fillResult
         }
         report.duration = ContinuousClock.now - start
         return report

@@ -60,7 +60,7 @@ final class Filler: @unchecked Sendable {
             do { try await writer.commit() } catch { throw Problem(error) }
         } catch {
             writer.fail(FillFailure(error))
-            report.result = error.isRefusal ? .refused : .failed
+            report.result = error.fillResult
         }
         (report.backend, report.bytes) = (askedBackend, bytes)
         report.duration = ContinuousClock.now - start

@@ -49,3 +49,8 @@ package struct FillReport: Sendable {
         self.result = result
     }
 }
+
+extension Problem {
+    /// How a fill that ended with it is counted.
+    var fillResult: FillReport.Result { isRefusal || [404, 406, 410].contains(status) ? .refused : .failed }
+}

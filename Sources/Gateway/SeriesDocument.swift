@@ -99,7 +99,7 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
             }
         } catch {
             writer.fail(FillFailure(error))
-            report.result = error.isRefusal ? .refused : .failed
+            report.result = error.fillResult
         }
         report.duration = ContinuousClock.now - start
         gateway.reports.fill(report, loop)

@@ -9,8 +9,8 @@ package final class Metrics: Sendable {
     let recorded: RecordedMetrics
     let shards: [MetricsShard]
     /// Of the labels whose words come with a report.
-    private let backends: [String]
-    private static let classes = ObjectClass.words + [none]
+    let backends: [String]
+    static let classes = ObjectClass.words + [none]
     static let none = "none"
 
     /// - Parameters:

@@ -51,7 +51,7 @@ struct MetricsLabel: Sendable {
     static let objectClass = MetricsLabel(
         name: "class",
         meaning:
-            "what is stored or sent: `instance`, `frame`, `bulk`, `metadata`, `rendered`, `thumbnail`, `frame-index`, `members`; `none`"
+            "what is stored or sent: `instance`, `frame`, `bulk`, `metadata`, `rendered`, `thumbnail`, `frame-index`, `members`; `foreign` for files that the cache did not put there; `none`"
     )
     static let backend = MetricsLabel(
         name: "backend", meaning: "the configured name of a backend, archive or directory; `none`")

@@ -6,6 +6,8 @@ package import Upstream
 /// Everything that is looked at for one page.
 package struct MetricsObservation: Sendable {
     package var cache = CacheStatistics()
+    package var cacheMaxBytes: Int64 = 0
+    package var cacheFree: (bytes: Int64?, inodes: Int64?) = (nil, nil)
     package var backends: [(backend: String, counters: BackendCounters)] = []
     package var fillsRunning = 0
     /// Open connections of clients.
@@ -19,6 +21,7 @@ package struct MetricsObservation: Sendable {
     package func completed(by cache: DiskCache) -> MetricsObservation {
         var whole = self
         whole.cache = cache.statistics()
+        (whole.cacheMaxBytes, whole.cacheFree) = (cache.maxSize, cache.freeSpace())
         whole.process = .now()
         return whole
     }
@@ -26,24 +29,35 @@ package struct MetricsObservation: Sendable {
 
 /// A family whose numbers are read when a page is asked for.
 struct ObservedMetric: Sendable {
-    typealias Sample = (labels: [String], value: Double)
+    enum Reading {
+        case number(Double)
+        /// The buckets' own counts, that of what is above them all, and the sum.
+        case histogram([Int64])
+    }
+    typealias Sample = (labels: [String], reading: Reading)
 
     let family: MetricsFamily
     let read: @Sendable (MetricsObservation) -> [Sample]
 
-    init(_ family: MetricsFamily, _ read: @escaping @Sendable (MetricsObservation) -> [Sample]) {
+    /// One number for each combination of labels.
+    init(_ family: MetricsFamily, series: @escaping @Sendable (MetricsObservation) -> [([String], Double)]) {
         self.family = family
-        self.read = read
+        read = { series($0).map { ($0.0, .number($0.1)) } }
     }
 
     /// One without labels; nil: not known at present, so that nothing is said.
     init(_ family: MetricsFamily, value: @escaping @Sendable (MetricsObservation) -> Double?) {
         self.family = family
-        read = { observation in value(observation).map { [([], $0)] } ?? [] }
+        read = { value($0).map { [([], .number($0))] } ?? [] }
+    }
+
+    init(_ family: MetricsFamily, cells: @escaping @Sendable (MetricsObservation) -> [Int64]) {
+        self.family = family
+        read = { [([], .histogram(cells($0)))] }
     }
 
     /// In the order of the page.
-    static let all = cache + backends + process
+    static let all = cache + removals + backends + process
 
     private static let cache: [ObservedMetric] = [
         ObservedMetric(.gauge("wadogate_fills_running", [], "Fetches and derivations under way.")) {
@@ -51,46 +65,89 @@ struct ObservedMetric: Sendable {
         },
         ObservedMetric(
             .gauge("wadogate_cache_bytes", [], "Bytes that stored objects take on disk, whole pages, headers included.")
-        ) {
-            Double($0.cache.bytes)
+        ) { Double($0.cache.bytes) },
+        ObservedMetric(.gauge("wadogate_cache_max_bytes", [], "Bytes that they may take: cache.max_size.")) {
+            Double($0.cacheMaxBytes)
         },
         ObservedMetric(.gauge("wadogate_cache_objects", [], "Stored objects.")) { Double($0.cache.objects) },
         ObservedMetric(.gauge("wadogate_cache_series", [], "Series of which something is stored.")) {
             Double($0.cache.series)
         },
+        amounts(.gauge("wadogate_cache_class_bytes", [.objectClass], "Bytes on disk by class."), \.byClass) {
+            $0.bytes
+        },
+        amounts(.gauge("wadogate_cache_class_objects", [.objectClass], "Stored objects by class."), \.byClass) {
+            $0.objects
+        },
+        amounts(
+            .gauge("wadogate_cache_backend_bytes", [.backend], "Bytes on disk by the backend they came from."),
+            \.byBackend
+        ) { $0.bytes },
+        amounts(
+            .gauge("wadogate_cache_backend_objects", [.backend], "Stored objects by the backend they came from."),
+            \.byBackend
+        ) { $0.objects },
+        ObservedMetric(.gauge("wadogate_cache_pinned_bytes", [], "Bytes on disk of series that are pinned.")) {
+            Double($0.cache.pinnedBytes)
+        },
+        ObservedMetric(
+            .gauge("wadogate_cache_reserved_bytes", [], "Bytes that fills hold on disk and have not written yet.")
+        ) { Double($0.cache.reserved) },
+        ObservedMetric(.gauge("wadogate_cache_free_bytes", [], "Room on the cache's file system.")) {
+            $0.cacheFree.bytes.map { Double($0) }
+        },
+        ObservedMetric(.gauge("wadogate_cache_free_inodes", [], "Files that the cache's file system has room for.")) {
+            $0.cacheFree.inodes.map { Double($0) }
+        },
         ObservedMetric(.gauge("wadogate_cache_open_objects", [], "Stored objects whose file is kept open.")) {
             Double($0.cache.descriptors)
         },
-        ObservedMetric(
-            .gauge(
-                "wadogate_cache_reserved_bytes", [], "Bytes that fills under way hold on disk and have not written yet."
-            )
-        ) {
-            Double($0.cache.reserved)
-        },
-        ObservedMetric(.counter("wadogate_cache_evicted_series_total", [], "Series evicted to make room.")) {
+    ]
+
+    private static let removals: [ObservedMetric] = [
+        ObservedMetric(.counter("wadogate_cache_evicted_series_total", [], "Whole series evicted to make room.")) {
             Double($0.cache.evictedSeries)
+        },
+        ObservedMetric(
+            .counter(
+                "wadogate_cache_evicted_bytes_total", [], "Bytes on disk of what was evicted, parts of series too.")
+        ) { Double($0.cache.evictedBytes) },
+        ObservedMetric(
+            .histogram(
+                "wadogate_cache_evicted_idle_seconds", [], MetricsBuckets(bounds: IdleAges.bounds, scale: 1),
+                "How long evicted series had not been used: short when the cache is too small.")
+        ) { $0.cache.evictedAges.counts + [$0.cache.evictedAges.sum] },
+        ObservedMetric(.counter("wadogate_cache_purges_total", [], "Purges, by operators and for changed files.")) {
+            Double($0.cache.purges)
+        },
+        ObservedMetric(.counter("wadogate_cache_purged_bytes_total", [], "Bytes on disk of what was purged.")) {
+            Double($0.cache.purgedBytes)
         },
         ObservedMetric(
             .counter(
                 "wadogate_cache_damaged_total", [],
                 "Stored objects dropped because their bytes were not those that had been stored.")
-        ) {
-            Double($0.cache.damaged)
-        },
+        ) { Double($0.cache.damaged) },
         ObservedMetric(
             .counter(
                 "wadogate_cache_failed_publishes_total", [],
                 "Objects that came whole, or were about to, and could not be stored.")
-        ) {
-            Double($0.cache.failedPublishes)
-        },
+        ) { Double($0.cache.failedPublishes) },
     ]
+
+    private static func amounts(
+        _ family: MetricsFamily, _ amounts: @escaping @Sendable (CacheStatistics) -> [String: StoredAmount],
+        _ read: @escaping @Sendable (StoredAmount) -> Int64
+    ) -> ObservedMetric {
+        ObservedMetric(family) { observation -> [([String], Double)] in
+            amounts(observation.cache).sorted { $0.key < $1.key }.map { ([$0.key], Double(read($0.value))) }
+        }
+    }
 
     private static func perBackend(
         _ family: MetricsFamily, _ read: @escaping @Sendable (BackendCounters) -> Double
     ) -> ObservedMetric {
-        ObservedMetric(family) { observation in
+        ObservedMetric(family) { observation -> [([String], Double)] in
             observation.backends.map { ([$0.backend], read($0.counters)) }
         }
     }
@@ -105,7 +162,7 @@ struct ObservedMetric: Sendable {
             .counter(
                 "wadogate_backend_answers_total", [.backend, .status],
                 "Heads of answers that came from a backend or directory, those of redirects too.")
-        ) { observation in
+        ) { observation -> [([String], Double)] in
             observation.backends.flatMap { name, counters in
                 (2...5).map { ([name, "\($0)xx"], Double(counters.statuses[$0])) }
             }
@@ -114,7 +171,7 @@ struct ObservedMetric: Sendable {
             .counter(
                 "wadogate_backend_failures_total", [.backend, .reason],
                 "Requests to a backend or directory that failed without a whole answer.")
-        ) { observation in
+        ) { observation -> [([String], Double)] in
             observation.backends.flatMap { name, counters in
                 counters.failures.map { ([name, $0.key.word], Double($0.value)) }.sorted { $0.0[1] < $1.0[1] }
             }
@@ -128,7 +185,7 @@ struct ObservedMetric: Sendable {
             .gauge(
                 "wadogate_backend_connections", [.backend, .state],
                 "Connections to a backend or directory: active, or idle.")
-        ) { observation in
+        ) { observation -> [([String], Double)] in
             observation.backends.flatMap { name, counters in
                 [([name, "active"], Double(counters.active)), ([name, "idle"], Double(counters.idle))]
             }
@@ -142,7 +199,7 @@ struct ObservedMetric: Sendable {
     private static let process: [ObservedMetric] = [
         ObservedMetric(.gauge("wadogate_connections", [], "Open connections of clients.")) { Double($0.connections) },
         ObservedMetric(.gauge("wadogate_build_info", [.version], "Always 1; the label tells the version.")) {
-            [([$0.version], 1)]
+            observation -> [([String], Double)] in [([observation.version], 1)]
         },
         ObservedMetric(
             .gauge("wadogate_process_start_time_seconds", [], "When the process began, in seconds since 1970.")

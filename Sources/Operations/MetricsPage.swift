@@ -1,5 +1,6 @@
 // The page that a scraper gets, and the table of what can stand on it.
 import CachePolicy
+import DiskCache
 
 /// A page of metrics, with its media type.
 package struct MetricsPage: Sendable, Equatable {
@@ -16,6 +17,9 @@ extension Metrics {
     /// Everything that is counted, in the format that the scraper takes. Any thread; holds no lock.
     package func page(of observation: MetricsObservation, accept: String) -> MetricsPage {
         let format = MetricsText.Format(accept: accept)
+        var observation = observation
+        observation.cache.byClass = folded(observation.cache.byClass, into: Self.classes + ["foreign"])
+        observation.cache.byBackend = folded(observation.cache.byBackend, into: backends)
         var page = MetricsText(format)
         for block in blocks {
             page.open(block.family)
@@ -32,12 +36,22 @@ extension Metrics {
         }
         for metric in ObservedMetric.all {
             page.open(metric.family)
-            for sample in metric.read(observation) {
-                page.sample(metric.family, sample.labels, MetricsText.number(sample.value))
+            for (labels, reading) in metric.read(observation) {
+                switch reading {
+                case .number(let value): page.sample(metric.family, labels, MetricsText.number(value))
+                case .histogram(let cells): page.histogram(metric.family, labels, cells)
+                }
             }
         }
         page.close()
         return MetricsPage(type: format.contentType, text: page.text)
+    }
+
+    /// What stands under other words is added up under none: files may tell of backends that are no longer configured.
+    private func folded(_ amounts: [String: StoredAmount], into words: [String]) -> [String: StoredAmount] {
+        amounts.reduce(into: [:]) {
+            $0[words.contains($1.key) ? $1.key : Self.none, default: StoredAmount()] += $1.value
+        }
     }
 
     /// The table of the reference, from the families' own words.
