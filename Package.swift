@@ -101,7 +101,7 @@ let package = Package(
         tests("StudyDirectory", ["CLinux", "EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "CLinux"]),
         tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
-        tests("wadogate", ["Configuration", "HTTP"]),
+        tests("wadogate", ["Configuration", "FHIR", "HTTP"]),
         tests("Operations", ["CachePolicy", "DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
         tests(
             "Configuration",

@@ -74,6 +74,10 @@ ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset) {
     struct iovec piece = {buffer, length};
     return preadv2(fd, &piece, 1, offset, RWF_NOWAIT);
 }
+int clinux_terminal_columns(int fd) {
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 const int CLINUX_O_PATH = O_PATH;
 const unsigned CLINUX_RENAME_NOREPLACE = RENAME_NOREPLACE;

@@ -122,9 +122,10 @@ package enum ValueType: Sendable {
 }
 
 /// Why a value cannot be read; a sentence without its place.
-struct ValueError: Error, Equatable {
+package struct ValueError: Error, Equatable, CustomStringConvertible {
     let message: String
-    init(_ message: String) { self.message = message }
+    package init(_ message: String) { self.message = message }
+    package var description: String { message }
 }
 
 /// A piece of the operator's own text, short enough for one line.

@@ -7,7 +7,8 @@ package enum ByteText {
         ("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1000), ("B", 1),
     ]
 
-    static func read(_ text: String) throws(ValueError) -> Int64 {
+    /// - Throws: ``ValueError`` with a sentence for the one who wrote it.
+    package static func read(_ text: String) throws(ValueError) -> Int64 {
         let (number, unit) = try split(text, example: "10GiB")
         guard let factor = units.first(where: { $0.name.lowercased() == unit.lowercased() })?.factor else {
             throw ValueError(
@@ -44,7 +45,8 @@ package enum DurationText {
         ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
-    static func read(_ text: String) throws(ValueError) -> Duration {
+    /// - Throws: ``ValueError`` with a sentence for the one who wrote it.
+    package static func read(_ text: String) throws(ValueError) -> Duration {
         let (number, unit) = try split(text, example: "30s")
         guard let factor = units.first(where: { $0.name == unit.lowercased() })?.milliseconds else {
             throw ValueError(
@@ -55,6 +57,13 @@ package enum DurationText {
         let (value, overflow) = number.multipliedReportingOverflow(by: factor)
         guard !overflow else { throw ValueError("\(quoted(text)) is too long a time") }
         return .milliseconds(value)
+    }
+
+    /// A spelling for people, in the largest unit that it fills: "3d", "59m".
+    package static func approximate(_ duration: Duration) -> String {
+        let milliseconds = duration.components.seconds * 1000
+        for (name, factor) in units where milliseconds >= factor { return "\(milliseconds / factor)\(name)" }
+        return "0s"
     }
 
     /// The shortest exact spelling, to the millisecond.

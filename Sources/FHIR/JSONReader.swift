@@ -11,7 +11,7 @@ package struct JSONLimits: Sendable {
 }
 
 /// A recursive-descent reader; the recursion is bounded by ``JSONLimits/depth``.
-struct JSONReader {
+package struct JSONReader {
     private let bytes: [UInt8]
     private let limits: JSONLimits
     private var position = 0
@@ -25,7 +25,7 @@ struct JSONReader {
     /// Reads one document; white space and a byte order mark around it are allowed, anything else is not.
     ///
     /// - Throws: `malformed`, `tooLarge`.
-    static func read(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(FHIRError) -> JSONValue {
+    package static func read(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(FHIRError) -> JSONValue {
         guard bytes.count <= limits.bytes else { throw .tooLarge("\(limits.bytes) bytes") }
         var reader = JSONReader(bytes, limits: limits)
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { reader.position = 3 }

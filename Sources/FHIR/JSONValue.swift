@@ -2,7 +2,7 @@
 // Knows nothing of FHIR; the bounds on size and depth are the reader's.
 
 /// A JSON value (RFC 8259). Objects keep the order of their members; of two members with one name the first counts.
-enum JSONValue: Sendable, Hashable {
+package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
     case number(Double)
@@ -10,24 +10,24 @@ enum JSONValue: Sendable, Hashable {
     case array([JSONValue])
     case object([Member])
 
-    struct Member: Sendable, Hashable {
-        let name: String
-        let value: JSONValue
+    package struct Member: Sendable, Hashable {
+        package let name: String
+        package let value: JSONValue
     }
 
     /// The member of that name; nil for anything but an object that has it.
-    subscript(name: String) -> JSONValue? {
+    package subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
     }
 
-    var string: String? {
+    package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
     /// A whole number, also one that was written as a string.
-    var integer: Int? {
+    package var integer: Int? {
         switch self {
         case .number(let number): Int(exactly: number)
         case .string(let text): Int(text)
@@ -36,7 +36,7 @@ enum JSONValue: Sendable, Hashable {
     }
 
     /// The elements of an array; any other value but null counts as an array of one, as sloppy writers mean it.
-    var elements: [JSONValue] {
+    package var elements: [JSONValue] {
         switch self {
         case .array(let values): values
         case .null: []

@@ -74,14 +74,7 @@ package struct AdminCacheActions: Sendable {
             statistics: { cache.statistics() },
             list: { await cache.list($0, after: $1, limit: $2) },
             contents: { await cache.contents(of: $0, limit: $1) },
-            purge: { selection, isDryRun in
-                if !isDryRun, let study = selection.study,
-                    selection == CacheSelection(study: study, series: selection.series)
-                {
-                    return PurgeResult(bytes: await cache.purge(study: study, series: selection.series))
-                }
-                return await cache.purge(selection, dryRun: isDryRun)
-            },
+            purge: { await cache.purge($0, dryRun: $1) },
             pins: { cache.pins() },
             pin: { pin throws(CacheError) in try await cache.pin(pin) },
             unpin: { pin throws(CacheError) in try await cache.unpin(pin) })

@@ -1,8 +1,10 @@
-// The commands there are: names, options and help. What they do stands in a file of its own for each.
+// The commands there are: names, options and help. What they do stands in a file of its own for each; those of the cache are in
+// Command+Cache.swift.
 import Configuration
 
 /// One subcommand.
 package struct Command: Sendable {
+    /// One word, or two for a command of a group: "cache purge".
     package let name: String
     /// "STUDY[/SERIES]"; empty when it takes none.
     package let operands: String
@@ -14,8 +16,8 @@ package struct Command: Sendable {
     package let examples: [String]
     package let run: @Sendable (Arguments) -> ExitStatus
 
-    private static let helpOption = Option("help", letter: "h", "Print this text.")
-    private static let configured: [Option] = [
+    static let helpOption = Option("help", letter: "h", "Print this text.")
+    static let configured: [Option] = [
         Option(
             "config", letter: "c", value: "FILE",
             "Read settings from this file. Otherwise from $WADOGATE_CONFIG, or \(ConfigurationFile.standardPath) if there is one."
@@ -25,7 +27,9 @@ package struct Command: Sendable {
             "Set one setting, such as cache.max_size=1TiB; counts before the environment and the file."),
     ]
 
-    package static let all: [Command] = [
+    package static let all: [Command] = general + cache + others
+
+    private static let general: [Command] = [
         Command(
             name: "serve", operands: "", summary: "Run the gateway.",
             details: """
@@ -75,16 +79,23 @@ package struct Command: Sendable {
                 helpOption,
             ],
             examples: ["wadogate demo", "wadogate demo --once"], run: demo),
+    ]
+
+    private static let others: [Command] = [
         Command(
-            name: "completion", operands: "SHELL", summary: "Print the completion script for a shell (bash).",
-            details: "Prints a script that completes commands, options and setting names.", options: [helpOption],
-            examples: ["source <(wadogate completion bash)"], run: completion),
+            name: "completion", operands: "SHELL", summary: "Print the completion script for bash, zsh or fish.",
+            details: "Prints a script that completes commands and options, and for bash the names of settings too.",
+            options: [helpOption],
+            examples: [
+                "source <(wadogate completion bash)", "wadogate completion zsh > ~/.zfunc/_wadogate",
+                "wadogate completion fish > ~/.config/fish/completions/wadogate.fish",
+            ], run: completion),
         Command(
             name: "version", operands: "", summary: "Print the version.",
             details: "Prints the version and what it was built with.",
             options: [helpOption], examples: [], run: version),
         Command(
-            name: "help", operands: "[COMMAND | settings | metrics]",
+            name: "help", operands: "[COMMAND… | settings | metrics]",
             summary: "Explain a command, or list every setting or metric.",
             details: """
                 Without an operand: the list of commands. `help settings` prints a configuration file with every setting, its
@@ -95,6 +106,23 @@ package struct Command: Sendable {
     ]
 
     package static func named(_ name: String) -> Command? { all.first { $0.name == name } }
+
+    /// The command that the words begin with, and the words behind its name.
+    static func leading(_ words: ArraySlice<String>) -> (command: Command, rest: ArraySlice<String>)? {
+        for count in [2, 1] where words.count >= count {
+            if let command = named(words.prefix(count).joined(separator: " ")) {
+                return (command, words.dropFirst(count))
+            }
+        }
+        return nil
+    }
+
+    /// The commands of a group; none for what is no group.
+    static func group(_ name: String) -> [Command] { all.filter { $0.name.hasPrefix(name + " ") } }
+
+    /// How many operands it takes at most.
+    var mostOperands: Int { operands.isEmpty ? 0 : operands.contains("…") ? Int.max : 1 }
+    var needsOperand: Bool { !operands.isEmpty && !operands.hasPrefix("[") }
 
     /// The text of `--help`.
     package var helpText: String {
@@ -114,10 +142,7 @@ package struct Command: Sendable {
 
     /// The text of `wadogate help`.
     package static var overview: String {
-        var table = TextTable(indent: 2)
-        for command in all {
-            table.append([command.name + (command.operands.isEmpty ? "" : " \(command.operands)"), command.summary])
-        }
+        let table = table(of: all)
         return """
             wadogate: one URL for every DICOM image, wherever it is stored.
 
@@ -125,8 +150,23 @@ package struct Command: Sendable {
 
             Commands:
             \(table.text)
-            `wadogate COMMAND --help` explains a command. Exit codes: 0 done, 1 failed, 2 not understood, 78 wrong configuration.
+            `wadogate COMMAND --help` explains a command. Exit codes: 0 done, 1 failed, 2 not understood, 3 no running gateway
+            reached, 78 wrong configuration, 130 ended by Ctrl-C.
 
             """
+    }
+
+    /// The text of `wadogate help` for a group.
+    static func overview(of name: String) -> String {
+        "wadogate \(name) COMMAND [OPTION…]\n\n\(table(of: group(name)).text)\n"
+            + "`wadogate \(name) COMMAND --help` explains a command.\n"
+    }
+
+    private static func table(of commands: [Command]) -> TextTable {
+        var table = TextTable(indent: 2)
+        for command in commands {
+            table.append([command.name + (command.operands.isEmpty ? "" : " \(command.operands)"), command.summary])
+        }
+        return table
     }
 }

@@ -7,6 +7,10 @@ package enum ExitStatus: Int32, Sendable {
     case failure = 1
     /// The command line was not understood.
     case usage = 2
+    /// The running gateway could not be reached.
+    case unreachable = 3
     /// The configuration is wrong (EX_CONFIG of sysexits.h).
     case configuration = 78
+    /// Ended by Ctrl-C, in good order (128 and SIGINT, as shells count).
+    case interrupted = 130
 }

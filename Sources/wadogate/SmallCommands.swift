@@ -17,20 +17,23 @@ func version(_ arguments: Arguments) -> ExitStatus {
 }
 
 func help(_ arguments: Arguments) -> ExitStatus {
-    switch arguments.operands.first {
-    case nil: say(Command.overview)
-    case "settings": say(SettingsReference.text())
-    case "metrics": say(Metrics.reference())
-    case let name?:
-        guard let command = Command.named(name) else {
-            let near =
-                nearest(to: name, among: Command.all.map(\.name) + ["settings", "metrics"]).map {
-                    "; did you mean \($0)?"
-                } ?? ""
-            complain("wadogate help: there is no command \(name.prefix(60))\(near)\n")
-            return .usage
-        }
+    let name = arguments.operands.joined(separator: " ")
+    if name.isEmpty {
+        say(Command.overview)
+    } else if name == "settings" {
+        say(SettingsReference.text())
+    } else if name == "metrics" {
+        say(Metrics.reference())
+    } else if let command = Command.named(name) {
         say(command.helpText)
+    } else if !Command.group(name).isEmpty {
+        say(Command.overview(of: name))
+    } else {
+        let near =
+            nearest(to: name, among: Command.all.map(\.name) + ["settings", "metrics"]).map { "; did you mean \($0)?" }
+            ?? ""
+        complain("wadogate help: there is no command \(name.prefix(60))\(near)\n")
+        return .usage
     }
     return .success
 }
@@ -76,45 +79,4 @@ private func summary(of configuration: Configuration) -> String {
     table.append(["cache", "\(cache.path), at most \(ByteText.write(cache.maxSize))"])
     table.append(["admin", configuration.adminListen.map(\.description).joined(separator: ", ")])
     return table.text
-}
-
-/// Prints a shell's completion script.
-func completion(_ arguments: Arguments) -> ExitStatus {
-    guard arguments.operands.first == "bash" else {
-        complain("wadogate completion: only bash is known\n")
-        return .usage
-    }
-    say(bashCompletion())
-    return .success
-}
-
-/// Completes commands, their options, files behind --config and setting names behind --set.
-package func bashCompletion() -> String {
-    let commands = Command.all.map { command in
-        let options = command.options.map { "--\($0.name)" }.joined(separator: " ")
-        return "        \(command.name)) options='\(options)' ;;\n"
-    }.joined()
-    let settings = SettingsTable.standard.rows.filter { row in
-        if case .value = row.kind { !row.name.contains("[]") } else { false }
-    }.map { "\($0.name)=" }.joined(separator: " ")
-    return """
-        # Completion of wadogate for bash: source <(wadogate completion bash)
-        _wadogate() {
-            local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options=''
-            COMPREPLY=()
-            if [ "$COMP_CWORD" = 1 ]; then
-                COMPREPLY=($(compgen -W '\(Command.all.map(\.name).joined(separator: " "))' -- "$word"))
-                return
-            fi
-            case $before in
-                --config|-c) COMPREPLY=($(compgen -f -- "$word")); return ;;
-                --set|-s) compopt -o nospace; COMPREPLY=($(compgen -W '\(settings)' -- "$word")); return ;;
-            esac
-            case ${COMP_WORDS[1]} in
-        \(commands)    esac
-            COMPREPLY=($(compgen -W "$options" -- "$word"))
-        }
-        complete -o default -F _wadogate wadogate
-
-        """
 }

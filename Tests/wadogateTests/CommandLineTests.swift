@@ -50,6 +50,7 @@ import Testing
     @Test func completesWhatThereIs() {
         let script = bashCompletion()
         #expect(
-            script.contains("cache.max_size=") && script.contains("--once") && script.contains("serve check explain"))
+            script.contains("cache.max_size=") && script.contains("--once")
+                && script.contains("serve check explain demo cache"))
     }
 }

@@ -5,8 +5,26 @@ import Testing
 
 /// The demo's own client, and how the demo judges what it brings.
 @Suite struct LoopbackClientTests {
+    /// All at once, and byte by byte: that must make no difference.
     private func parse(_ text: String, isHead: Bool = false) -> ClientAnswer? {
-        LoopbackClient.parse(Array(text.utf8), isHead: isHead, duration: .zero)
+        let bytes = Array(text.utf8)
+        let whole = read([bytes], isHead: isHead)
+        let single = read(bytes.map { [$0] }, isHead: isHead)
+        #expect(whole?.body == single?.body && whole?.isComplete == single?.isComplete)
+        return whole
+    }
+
+    private func read(_ pieces: [[UInt8]], isHead: Bool) -> ClientAnswer? {
+        var reader = AnswerReader(isHead: isHead)
+        var body: [UInt8] = []
+        for piece in pieces {
+            guard let bytes = try? reader.feed(piece) else { return nil }
+            body += bytes
+        }
+        return reader.fields.map {
+            ClientAnswer(
+                status: reader.status, fields: $0, body: body, isComplete: reader.isComplete, duration: .zero)
+        }
     }
 
     @Test(arguments: [

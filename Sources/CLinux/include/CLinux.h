@@ -51,6 +51,8 @@ int clinux_touch(int fd, long long seconds);
 int clinux_reserve(int fd, off_t offset, off_t length);
 /* pread(2) that fails with EAGAIN instead of waiting for the disk (preadv2 with RWF_NOWAIT). */
 ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset);
+/* Columns of a terminal, or 0 where there is none (TIOCGWINSZ). */
+int clinux_terminal_columns(int fd);
 
 extern const int CLINUX_O_PATH;
 extern const unsigned CLINUX_RENAME_NOREPLACE;
