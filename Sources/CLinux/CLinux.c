@@ -78,6 +78,10 @@ int clinux_terminal_columns(int fd) {
     struct winsize size;
     return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
+void clinux_lower_io_priority(void) {
+    /* IOPRIO_WHO_PROCESS, this thread; IOPRIO_CLASS_IDLE. Best effort: a scheduler may not know priorities. */
+    syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+}
 
 const int CLINUX_O_PATH = O_PATH;
 const unsigned CLINUX_RENAME_NOREPLACE = RENAME_NOREPLACE;

@@ -14,6 +14,9 @@ extension ObjectPath {
         case nothing
     }
 
+    /// The folder of a tenant.
+    package static func tenantFolder(_ tenant: String) -> String { safeName(tenant, upTo: 64) }
+
     /// How many components lead from the tenant to the deepest file.
     package static let mostComponents = 9
 

@@ -53,7 +53,7 @@ package struct ObjectPath: Hashable, Sendable {
     static func directory(tenant: String, study: UID) -> [String] {
         let hash = ContentHash.checksum(Array(study.string.utf8))
         return [
-            safeName(tenant, upTo: 64), hexadecimal(UInt8(truncatingIfNeeded: hash >> 56)),
+            tenantFolder(tenant), hexadecimal(UInt8(truncatingIfNeeded: hash >> 56)),
             hexadecimal(UInt8(truncatingIfNeeded: hash >> 48)), study.string,
         ]
     }

@@ -36,6 +36,11 @@ package struct RunLedger: Hashable, Sendable {
         if !last.hasEnded { suspects = (suspects.isEmpty ? last.run : suspects.lowerBound)..<run }
     }
 
+    /// A run whose number could not be written: what it stores is suspect to every later one.
+    package static let unrecorded = RunLedger(run: .max, suspects: 0..<Int64.max, hasEnded: false)
+    /// Whether the number may go to the file.
+    package var isRecorded: Bool { run < .max }
+
     private init(run: Int64, suspects: Range<Int64>, hasEnded: Bool) {
         self.run = run
         self.suspects = suspects

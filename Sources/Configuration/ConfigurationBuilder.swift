@@ -188,6 +188,7 @@ struct ConfigurationBuilder {
             settings.backendShares[name] = values.integer("\(entry).cache_share")
         }
         settings.keepFilling = values.text("cache.keep_filling").flatMap { KeepFilling(rawValue: $0) } ?? .always
+        settings.scrub = values.integer("cache.scrub") ?? settings.scrub
         return settings
     }
 

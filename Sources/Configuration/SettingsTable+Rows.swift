@@ -236,6 +236,10 @@ extension SettingsTable {
                 "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
                 "Larger objects are refused with 413. Never more than `max_size`."),
             .value(
+                "cache.scrub", .bytes(0...tebibyte), default: "20MiB",
+                "How much a second is read, once a day until all of it was, to find decay before a client does; 0: never."
+            ),
+            .value(
                 "cache.keep_filling", .choice(["always", "never", "half"]), default: "always",
                 "Whether a fill goes on when its last client has left; half: if more than half of it is there."),
             .value(

@@ -14,11 +14,11 @@ extension CacheDirectory {
 
     /// Makes an object's file unreachable if it is still the one meant; with nil, whatever stands in the object's way: the
     /// first component that should be a folder and is none, or a last one that is no regular file.
-    func moveToTrash(_ path: ObjectPath, ifStill identity: FileIdentity?) -> FileName? {
-        let last = path.components.count - 1
-        for depth in path.components.indices where identity == nil || depth == last {
-            let name = FileName(path.components[depth])
-            guard let parent = openDirectory(path.components[..<depth]), let status = parent.status(of: name) else {
+    func moveToTrash(_ components: [String], ifStill identity: FileIdentity?) -> FileName? {
+        let last = components.count - 1
+        for depth in components.indices where identity == nil || depth == last {
+            let name = FileName(components[depth])
+            guard let parent = openDirectory(components[..<depth]), let status = parent.status(of: name) else {
                 return nil
             }
             let isMeant =
@@ -30,6 +30,11 @@ extension CacheDirectory {
             if isMeant { return moveToTrash(name, of: parent) }
         }
         return nil
+    }
+
+    /// Tells the file that bears an object's name; nil when none does, or its folder can't be entered.
+    func identity(of path: ObjectPath) -> FileIdentity? {
+        openDirectory(path.directory)?.status(of: FileName(path.name)).map { FileIdentity($0) }
     }
 
     /// Deletes something that stands in the root, whatever it is.

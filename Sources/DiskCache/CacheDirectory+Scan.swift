@@ -101,6 +101,15 @@ extension CacheDirectory {
         }
     }
 
+    /// The series in whose folder an object stands, or stood; nil when its tenant can't be told.
+    func seriesKey(of path: [String]) -> SeriesKey? {
+        guard path.count > ObjectPath.seriesDepth, let study = UID(path[3]), let series = UID(path[4]),
+            let folder = try? objects.openDirectory(FileName(path[..<ObjectPath.seriesDepth])),
+            let tenant = tenant(named: path[0], folder)
+        else { return nil }
+        return SeriesKey(tenant: tenant, study: study, series: series)
+    }
+
     /// A tenant that did not fit into a file name is told by the header of any of the series' objects.
     private func tenant(named name: String, _ series: Descriptor) -> String? {
         guard name.hasPrefix("=") else { return name }

@@ -6,10 +6,12 @@ import EventLoop
 import Glibc
 import Synchronization
 
-/// The folder of a cache, locked by this process.
+/// The folder of a cache. What changes it, but for files being filled, first takes its ``lock``.
 ///
-///     lock                 held (flock) while a process uses the folder
+///     lock                 held (flock) while a process owns the folder; see ``CacheLock``
 ///     secret               32 random bytes
+///     runs                 how often a process has owned it, and how well that ended; see ``RunLedger``
+///     scrub                where the scrubber is; see ``ScrubStatus``
 ///     accounting.sqlite    what each series takes, and when it was last read; rebuilt when it is lost
 ///     objects/             what is stored; see ``ObjectPath``
 ///     fills/               files being filled, where the file system has no unnamed ones
@@ -26,7 +28,7 @@ final class CacheDirectory: Sendable {
     private let parts: Mutex<Parts>
     /// Whether files are unnamed until they are published.
     let usesUnnamedFiles: Bool
-    private let lock: Descriptor
+    let lock: CacheLock
 
     private struct Parts {
         var objects: Descriptor
@@ -40,9 +42,9 @@ final class CacheDirectory: Sendable {
         }
     }
 
-    /// Opens or makes the folder and takes its lock.
+    /// Opens or makes the folder.
     ///
-    /// - Throws: ``CacheDirectoryError`` when it can't be made, entered or written, or another process holds it.
+    /// - Throws: ``CacheDirectoryError`` when it can't be made, entered or written.
     init(path: String, usesUnnamedFiles: Bool) throws(CacheDirectoryError) {
         let fills: Descriptor
         do throws(SystemError) {
@@ -50,15 +52,12 @@ final class CacheDirectory: Sendable {
             let root = Descriptor(try system("open") { unsafe clinux_open(path, O_RDONLY | O_DIRECTORY, 0) })
             try system("fchmod") { fchmod(root.number, 0o700) }
             self.root = root
-            lock = try root.makeFile(FileName("lock"))
+            lock = try CacheLock(in: root)
             let parts = try Parts(of: root)
             self.parts = Mutex(parts)
             fills = parts.fills
         } catch {
             throw CacheDirectoryError(description: "cache folder \(path): \(error)")
-        }
-        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
-            throw CacheDirectoryError(description: "cache folder \(path): another process uses it")
         }
         self.usesUnnamedFiles = usesUnnamedFiles && Self.hasUnnamedFiles(fills)
     }
@@ -86,9 +85,6 @@ final class CacheDirectory: Sendable {
         let restored = try Parts(of: root)
         parts.withLock { $0 = restored }
     }
-
-    /// Lets another process have the folder.
-    func unlock() { _ = flock(lock.number, LOCK_UN) }
 
     /// Tries it, since only the attempt tells what a file system (and a container without /proc) allows.
     private static func hasUnnamedFiles(_ directory: Descriptor) -> Bool {

@@ -21,10 +21,27 @@ struct CacheIndex {
     private var generations = SeriesGenerations()
     /// Counts removals: who looked at the disk before one must not remember what it saw.
     private(set) var removals: UInt64 = 0
-    /// After closing, nothing is published or shared any more.
-    private(set) var isClosed = false
+    private var phase = Phase.waiting
+    private var removalsToCome: Set<Removal> = []
+    /// Sealed fills on their way to their place.
+    private var publications = 0
+    private var closers: [CheckedContinuation<Void, Never>] = []
+
+    /// Whose the folder is.
+    private enum Phase { case waiting, open, closing, closed }
+
+    /// A study, or one series of it.
+    struct Removal: Hashable {
+        let tenant: String
+        let study: UID
+        let series: UID?
+    }
 
     init(maxDescriptors: Int) { descriptors = DescriptorCache(capacity: maxDescriptors) }
+
+    /// Nothing is shared and nothing new is stored: the folder is another process's, still or again.
+    var isClosed: Bool { phase != .open }
+    var isWaiting: Bool { phase == .waiting }
 
     var fillCount: Int { fills.count }
     var descriptorCount: Int { descriptors.count }
@@ -61,7 +78,7 @@ struct CacheIndex {
     }
 
     func mayPublish(_ fill: Fill, under generation: UInt64) -> Bool {
-        !isClosed && !revoked.contains(ObjectIdentifier(fill))
+        (phase == .open || phase == .closing) && !revoked.contains(ObjectIdentifier(fill))
             && generations.isCurrent(generation, of: fill.key.seriesKey)
     }
 
@@ -112,9 +129,50 @@ struct CacheIndex {
         Set(descriptors.keys.lazy.filter { $0.seriesKey == series }.compactMap(\.instance))
     }
 
-    mutating func close() -> [StoredObject] {
-        isClosed = true
+    // MARK: Phases
+
+    /// The folder is ours. Answers what was to be removed while it was not; nil when the cache was closed meanwhile.
+    mutating func open() -> Set<Removal>? {
+        guard phase == .waiting else { return nil }
+        phase = .open
+        defer { removalsToCome = [] }
+        return removalsToCome
+    }
+
+    /// Whether a removal can't be done now. While the folder is another process's it is remembered for later: what is
+    /// there may be what must not be served any more.
+    mutating func putsOff(_ removal: Removal) -> Bool {
+        if phase == .waiting { removalsToCome.insert(removal) }
+        return isClosed
+    }
+
+    /// Nothing is shared from now on; sealed fills still get their place. Nil when the folder was not ours.
+    mutating func beginClosing() -> [StoredObject]? {
+        let wasOpen = phase == .open
+        if phase != .closed { phase = wasOpen ? .closing : .closed }
         fills = [:]
-        return descriptors.remove { _, _ in true }
+        return wasOpen ? descriptors.remove { _, _ in true } : nil
+    }
+
+    mutating func endClosing() { phase = .closed }
+
+    /// Whether a sealed fill may still get its place; then ``publicationEnded()`` follows.
+    mutating func publicationBegan() -> Bool {
+        if phase == .open { publications += 1 }
+        return phase == .open
+    }
+
+    /// Answers who waited for the last one.
+    mutating func publicationEnded() -> [CheckedContinuation<Void, Never>] {
+        publications -= 1
+        if publications > 0 { return [] }
+        defer { closers = [] }
+        return closers
+    }
+
+    /// False when there is nothing to wait for.
+    mutating func waitForPublications(_ closer: CheckedContinuation<Void, Never>) -> Bool {
+        if publications > 0 { closers.append(closer) }
+        return publications > 0
     }
 }

@@ -47,6 +47,18 @@ final class Descriptor: Sendable {
         return bytes
     }
 
+    /// Reads for somebody who will not read again: pages that were not in memory before don't stay there.
+    func readOnce(at offset: Int64, count: Int) throws(SystemError) -> [UInt8] {
+        let cached = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            // The buffer has room for what is asked for.
+            filled = max(0, unsafe clinux_pread_nowait(number, buffer.baseAddress, count, off_t(offset)))
+        }
+        if cached.count == count { return cached }
+        let bytes = try read(at: offset, count: count)
+        posix_fadvise(number, off_t(offset), off_t(count), POSIX_FADV_DONTNEED)
+        return bytes
+    }
+
     /// Writes all bytes.
     func write(_ bytes: [UInt8], at offset: Int64) throws(SystemError) {
         var written = 0

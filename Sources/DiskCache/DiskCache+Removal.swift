@@ -30,7 +30,8 @@ extension DiskCache {
             key.tenant == tenant && key.study == study && (series == nil || key.series == series)
         }
         let (name, bare, dropped) = publishing.withLock { _ -> (FileName?, FileName?, [StoredObject]) in
-            if index.withLock({ $0.isClosed }) { return (nil, nil, []) }
+            let removal = CacheIndex.Removal(tenant: tenant, study: study, series: series)
+            if index.withLock({ $0.putsOff(removal) }) { return (nil, nil, []) }
             var dropped = index.withLock { $0.forget(where: matches) }
             let name = directory.moveToTrash(path)
             let bare = directory.moveBareStudyToTrash(tenant: tenant, study: study)

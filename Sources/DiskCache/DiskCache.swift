@@ -20,7 +20,7 @@ package final class DiskCache: Sendable {
     let directory: CacheDirectory
     let accounting: Accounting
     /// Tells the accounting when its second is over; serves no descriptor.
-    private let timer: EventLoop
+    let timer: EventLoop
     let log: @Sendable (String) -> Void
     let clock: @Sendable () -> Int64
     let index: Mutex<CacheIndex>
@@ -31,6 +31,12 @@ package final class DiskCache: Sendable {
     let counters = Counters()
     let failures: PublishFailures
     let reserved = ReservedSpace()
+    let ledger = Mutex(RunLedger.unrecorded)
+    let scrubber: Scrubber
+    let scrubCount = Mutex(ScrubCount())
+    let stopped: StopSignal
+    /// Two, since reading whole objects is the disk's work and not theirs.
+    let suspectReaders = WorkerPool(threads: 2)
     /// Whether a fill goes on when its last listener has left.
     package var keepFilling: KeepFilling { settings.keepFilling }
     /// Bytes that one body may have.
@@ -50,6 +56,9 @@ package final class DiskCache: Sendable {
 
     /// Opens or makes the folder and takes its lock; what a crash left is deleted. Blocks: at start-up only.
     ///
+    /// Where the lock's holder is about to let go, or ``DiskCacheSettings/waitsForLock`` says so, the cache begins without
+    /// it: nothing is shared nor stored until the folder is free.
+    ///
     /// - Parameters:
     ///   - workers: run look-ups and reads; what takes longer has threads of its own.
     ///   - log: one line for the operator; any thread.
@@ -66,19 +75,19 @@ package final class DiskCache: Sendable {
         failures = PublishFailures(log: log)
         directory = try CacheDirectory(path: settings.path, usesUnnamedFiles: settings.usesUnnamedFiles)
         index = Mutex(CacheIndex(maxDescriptors: settings.maxDescriptors))
+        let isOwner = try directory.takeLock(orWait: settings.waitsForLock, now: clock() / 1000)
         do throws(SystemError) {
             timer = try EventLoop(index: 1000)
+            stopped = try StopSignal()
         } catch {
             throw CacheDirectoryError(description: "cache folder \(settings.path): \(error)")
         }
         accounting = Accounting(
             directory: directory, background: background, timer: timer, maxSize: settings.maxSize, log: log,
             clock: clock)
-        accounting.state.withLock { $0.pins = readPins() }
+        scrubber = Scrubber(directory: directory, rate: settings.scrub, stopped: stopped, clock: clock)
         timer.start()
-        directory.sweepFills()
-        background.submit { [directory] in directory.sweepTrash() }
-        accounting.start()
+        if isOwner { own() } else { waitForLock() }
     }
 
     /// The wall clock.
@@ -89,20 +98,10 @@ package final class DiskCache: Sendable {
     }
 
     deinit {
+        stopped.set()
         accounting.abandon()
         timer.stop()
-    }
-
-    /// Waits for the accounting to be on disk and gives the lock back. Objects in use stay readable; whatever is opened
-    /// afterwards is neither shared nor stored.
-    package func close() async {
-        let closed = index.withLock { $0.close() }
-        withExtendedLifetime(closed) {}
-        await background.run {
-            self.publishing.withLock { _ in }
-            self.accounting.close()
-            self.directory.unlock()
-        }
+        suspectReaders.stop()
     }
 
     /// Suspends until evictions, deletions and scans that are under way have ended and the numbers are written.
@@ -115,7 +114,7 @@ package final class DiskCache: Sendable {
 
     /// An object whose descriptor is open; never suspends, never touches the disk.
     package func openCached(_ key: ObjectKey) -> StoredObject? {
-        guard let object = index.withLock({ $0.object(for: key) }) else { return nil }
+        guard let object = index.withLock({ $0.object(for: key) }), !object.isSuspect else { return nil }
         accounting.noteUse(of: object)
         return object
     }
@@ -130,12 +129,12 @@ package final class DiskCache: Sendable {
     ) async throws(CacheError) -> Opening {
         var mustReplace = false
         switch index.withLock({ $0.glance(key) }) {
-        case .object(let object) where isAcceptable(object.description):
+        case .object(let object) where !object.isSuspect && isAcceptable(object.description):
             accounting.noteUse(of: object)
             return .hit(object)
-        case .object: mustReplace = true
+        case .object(let object) where !object.isSuspect: mustReplace = true
         case .fill(let follower): return .follow(follower)
-        case .nothing:
+        case .nothing, .object:
             if let object = await openStored(key) {
                 if isAcceptable(object.description) { return .hit(object) }
                 mustReplace = true
@@ -145,7 +144,7 @@ package final class DiskCache: Sendable {
         // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
         let opening = index.withLock { index -> Opening in
             if let follower = index.follower(of: key) { return .follow(follower) }
-            if let object = index.object(for: key) {
+            if let object = index.object(for: key), !object.isSuspect {
                 if isAcceptable(object.description) { return .hit(object) }
                 mustReplace = true
             }
@@ -166,7 +165,9 @@ package final class DiskCache: Sendable {
     /// How many of these things have no object on the disk in any of their forms. Asks for names alone: what lies there may
     /// still turn out to be of no use.
     package func missing(_ things: [[ObjectKey]]) async -> Int {
-        await workers.run { [directory] in
+        // What another process holds is of no use.
+        if index.withLock({ $0.isClosed }) { return things.count }
+        return await workers.run { [directory] in
             things.count { forms in !forms.contains { directory.holdsObject(ObjectPath($0)) } }
         }
     }
@@ -175,20 +176,6 @@ package final class DiskCache: Sendable {
     package func privateFill(_ key: ObjectKey) -> (FillWriter, Follower) {
         let (fill, follower) = Fill.begun(for: key, limit: bodyLimit, keepFilling: .never)
         return (FillWriter(fill: fill, generation: nil, replaces: false, cache: self), follower)
-    }
-
-    private func openStored(_ key: ObjectKey) async -> StoredObject? {
-        let (removals, isClosed) = index.withLock { ($0.removals, $0.isClosed) }
-        if isClosed { return nil }
-        guard let object = await workers.run({ self.openFile(of: key) }) else { return nil }
-        // Of several that opened it at once all go on with one, so that a block is checked once.
-        let (kept, dropped) = index.withLock { index in
-            if let known = index.object(for: key) { return (known, [object]) }
-            return (object, index.remember(object, since: removals))
-        }
-        withExtendedLifetime(dropped) {}
-        accounting.noteUse(of: kept)
-        return kept
     }
 
     // MARK: Numbers
@@ -223,6 +210,7 @@ package final class DiskCache: Sendable {
         statistics.damaged = counters.damaged.load(ordering: .relaxed)
         statistics.failedPublishes = failures.count
         statistics.reserved = reserved.bytes
+        statistics.isWaiting = index.withLock { $0.isWaiting }
         return statistics
     }
 }

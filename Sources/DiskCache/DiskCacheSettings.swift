@@ -24,6 +24,10 @@ package struct DiskCacheSettings: Sendable {
     package var keepFilling = KeepFilling.always
     /// How many objects keep their descriptor open. At least 1.
     package var maxDescriptors = 1024
+    /// Bytes that the scrubber reads a second; 0 turns it off.
+    package var scrub: Int64 = 20 << 20
+    /// Whether the cache begins without its folder while another process has it, instead of being refused.
+    package var waitsForLock = false
     /// Files without a name until they are published (O_TMPFILE), where the file system has them.
     package var usesUnnamedFiles = true
 
@@ -67,6 +71,8 @@ package struct CacheStatistics: Sendable {
     package var damaged: Int64 = 0
     /// Objects that arrived whole, or were about to, and could not be stored. Since the start.
     package var failedPublishes: Int64 = 0
+    /// Whether another process still has the folder: nothing is shared nor stored until it lets go.
+    package var isWaiting = false
     /// Bytes that fills under way hold on the disk and have not written yet.
     package var reserved: Int64 = 0
 

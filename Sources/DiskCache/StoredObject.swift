@@ -18,12 +18,13 @@ package final class StoredObject: Sendable {
     let notedBatch = Atomic<UInt64>(0)
     private let workers: WorkerPool
     private weak let cache: DiskCache?
+    private let wasSuspect: Bool
     private let isWholeVerified: Atomic<Bool>
     private let verifiedBlocks: Mutex<BlockSet>
 
     init(
         key: ObjectKey, description: ObjectDescription, length: Int64, bodyOffset: Int64,
-        file: Descriptor, isVerified: Bool, cache: DiskCache?, workers: WorkerPool
+        file: Descriptor, isVerified: Bool, isSuspect: Bool = false, cache: DiskCache?, workers: WorkerPool
     ) {
         self.key = key
         self.description = description
@@ -32,9 +33,13 @@ package final class StoredObject: Sendable {
         self.file = file
         self.cache = cache
         self.workers = workers
+        wasSuspect = isSuspect
         isWholeVerified = Atomic(isVerified || length == 0)
         verifiedBlocks = Mutex(BlockSet(count: isVerified ? 0 : ObjectLayout.blockCount(length: length)))
     }
+
+    /// Whether it must be read whole before a byte of it is served: a run that ended badly stored it.
+    var isSuspect: Bool { wasSuspect && !isWholeVerified.load(ordering: .acquiring) }
 
     /// Whether the blocks of the range were checked since the descriptor was opened.
     package func isVerified(_ range: Range<Int64>) -> Bool {
@@ -69,7 +74,10 @@ package final class StoredObject: Sendable {
         return try bytes(range)
     }
 
-    private func verifyNow(_ range: Range<Int64>) throws(CacheError) {
+    /// The same on the calling thread, which must be one that may block.
+    ///
+    /// - Throws: as ``verify(_:)``.
+    func verifyNow(_ range: Range<Int64>) throws(CacheError) {
         if isVerified(range) { return }
         let blocks = ObjectLayout.blocks(touching: range, length: length)
         let stored = try storedChecksums(blocks)

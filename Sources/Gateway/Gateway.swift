@@ -68,11 +68,6 @@ package final class Gateway: RequestHandler {
         }
     }
 
-    /// Suspends until the fills under way are published or have failed, at most for `limit`; for a gateway that drains.
-    package func settle(within limit: Duration, on loop: EventLoop) async {
-        await runningFills.settle(within: limit, on: loop)
-    }
-
     /// Fetches and derivations under way.
     package var fillsRunning: Int { runningFills.count }
 

@@ -37,8 +37,16 @@ package struct Command: Sendable {
                 SIGINT. Then it takes no new connections, lets answers under way finish (server.drain_timeout), and exits
                 with 0. A second signal ends it at once. SIGHUP reloads the TLS certificate and key for new connections
                 and looks for new studies in folders; all else is read at the start only. Logs go to standard error.
+
+                A rolling restart: start the new one with --take-over, on the same addresses if you like; when it is ready,
+                send SIGTERM to the old one. The cache changes hands at once, and both answer meanwhile.
                 """,
-            options: configured + [helpOption],
+            options: configured + [
+                Option(
+                    "take-over",
+                    "Start although another gateway has the cache; pass everything through until that one lets go."),
+                helpOption,
+            ],
             examples: ["wadogate serve --config /etc/wadogate/wadogate.yaml", "wadogate serve --set log.format=text"],
             run: serve),
         Command(

@@ -89,14 +89,13 @@ final class RunningGateway: Sendable {
                 }))
     }
 
-    /// Takes no new work, lets answers and fills under way finish, and closes the cache. Runs on `loop`.
+    /// Gives the cache to whoever waits for it, takes no new work and lets answers under way finish. Runs on `loop`.
     func drain(on loop: EventLoop) async {
-        let end = ContinuousClock.now + drainTimeout
         admin.enter(.draining)
         log.write(.info, "draining", [("limit_ms", .milliseconds(drainTimeout))])
-        await server.drain(within: drainTimeout)
-        await gateway.settle(within: max(.zero, end - ContinuousClock.now), on: loop)
+        // First, so that a successor stores what we would have. What is being filled reaches its clients all the same.
         await cache.close()
+        await server.drain(within: drainTimeout)
         await adminServer.drain(within: .seconds(1))
         log.write(.info, "stopped")
     }

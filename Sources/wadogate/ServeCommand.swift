@@ -1,14 +1,16 @@
 // `wadogate serve`: the process's life, from the configuration to the last answer.
 import Configuration
+import DiskCache
 import EventLoop
 import Glibc
 import HTTPServer
 import Operations
 
 func serve(_ arguments: Arguments) -> ExitStatus {
-    let configuration: Configuration
+    var configuration: Configuration
     do throws(ConfigurationError) {
         configuration = try ConfigurationFile.read(arguments).0
+        configuration.cache.waitsForLock = arguments.has("take-over")
     } catch {
         ConfigurationFile.report(error)
         return .configuration

@@ -29,6 +29,7 @@ final class CacheBed: Sendable {
     func settings(_ change: (inout DiskCacheSettings) -> Void = { _ in }) -> DiskCacheSettings {
         var settings = DiskCacheSettings(path: path, maxSize: 1 << 30, maxObject: 64 << 20, minFree: 0)
         settings.minFreeInodes = 0
+        settings.scrub = 0
         change(&settings)
         return settings
     }

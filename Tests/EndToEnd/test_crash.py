@@ -1,86 +1,119 @@
-"""`kill -9` in the middle of fills, twenty times; then whatever is served is right."""
+"""`kill -9` a hundred times, in the middle of fills, evictions and purges; then whatever is served is right."""
 
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
+
+import requests
 
 from bed.client import outcome, transfer, wado_query
 from bed.processes import wait_until
-from bed.scripted import Gate
 
-ROUNDS = 20
+ROUNDS = 100
+CLIENTS = 4
+STUDIES = 6
 MIB = 1 << 20
 
 
-def test_kill_9_in_the_middle_of_fills(lab, capsys):
-    generator = random.Random(20261124)
-    rounds = [
-        [lab.large(f"large {number} {each}", megabytes=6, front=("rs", "uri")[each % 2]) for each in range(4)]
-        + [lab.small(f"small {number} {each}", front=("rs", "uri")[each % 2]) for each in range(2)]
-        for number in range(ROUNDS)
-    ]
-    gateway = lab.gateway()
-    cut = hits = 0
-    for number, images in enumerate(rounds):
-        cut += kill_during(gateway, lab.archive, images, generator)
-        gateway.start()
-        for image in images + (rounds[number - 1] if number else []):
-            found = transfer(f"{gateway.wado}?{wado_query(image, transferSyntax='*')}")
-            assert found.status == 200, (number, gateway.log_tail())
-            assert found.body == image.stored.checksum(), f"round {number}: torn"
-            hits += outcome(found) == "hit"
-        assert_no_temporary_files(gateway, objects=sum(map(len, rounds[: number + 1])))
-    assert cut >= ROUNDS
-    assert hits, "something must have survived a kill, else nothing was tested"
-    with capsys.disabled():
-        print(f"\n  {ROUNDS} kills cut {cut} answers; {hits} hits served afterwards, all right")
+class Load:
+    """Clients that ask for random images, and one that purges random studies, until the gateway is gone."""
 
+    def __init__(self, gateway, images, seed, threshold):
+        self.gateway = gateway
+        self.images = images
+        self.answers = self.cut = self.hits = self.purges = 0
+        self.wrong = []
+        self.reached = threading.Event()
+        self._seed = seed
+        self._left = threshold
+        self._is_over = False
+        self._lock = threading.Lock()
+        targets = [self._ask] * CLIENTS + [self._purge]
+        self._threads = [
+            threading.Thread(target=target, args=(random.Random(seed + number),), daemon=True)
+            for number, target in enumerate(targets)
+        ]
 
-def kill_during(gateway, archive, images, generator):
-    """Asks for all images at once and kills the process at a random moment. Answers how many answers were cut.
+    def run_and_kill(self):
+        """Kills the gateway when clients have got so many bytes: a moment that no machine's speed decides."""
+        for thread in self._threads:
+            thread.start()
+        assert self.reached.wait(30), f"{self._left} bytes are missing"
+        self._is_over = True
+        self.gateway.kill()
+        for thread in self._threads:
+            thread.join(30)
 
-    The archive holds one of the images back somewhere, so that at least this one is being filled when the end comes; the
-    moment is a number of bytes received, so that it does not depend on the speed of the machine.
-    """
-    held = generator.choice([image for image in images if image.stored.length > MIB])
-    gate = archive.gates[held.instance] = Gate(at=generator.randrange(MIB, held.stored.length))
-    others = sum(image.stored.length for image in images if image is not held)
-    threshold = generator.randrange(others)
-    lock, reached = threading.Lock(), threading.Event()
-    received = 0
-
-    def ask(image):
+    def _ask(self, generator):
         last = 0
 
         def on_bytes(length):
-            nonlocal received, last
-            with lock:
-                received += length - last
-                last = length
-                if received >= threshold:
-                    reached.set()
+            nonlocal last
+            with self._lock:
+                self._left -= length - last
+                if self._left <= 0:
+                    self.reached.set()
+            last = length
 
-        try:
-            return transfer(f"{gateway.wado}?{wado_query(image, transferSyntax='*')}", on_bytes=on_bytes)
-        except (OSError, HTTPException):
-            return None
+        while not self._is_over:
+            image = generator.choice(self.images)
+            last = 0
+            try:
+                found = transfer(f"{self.gateway.wado}?{wado_query(image, transferSyntax='*')}", on_bytes=on_bytes)
+            except (OSError, HTTPException):
+                found = None
+            with self._lock:
+                if not found or not found.is_complete:
+                    self.cut += 1
+                elif found.status != 200 or found.body != image.stored.checksum():
+                    self.wrong.append((image.instance, found.status, found.length))
+                else:
+                    self.answers += 1
+                    self.hits += outcome(found) == "hit"
 
-    with ThreadPoolExecutor(len(images)) as pool:
-        running = [pool.submit(ask, image) for image in images]
-        gate.wait_reached()
-        assert reached.wait(60), f"only {received} of {threshold} bytes came"
-        gateway.kill()
-        gate.open()
-        results = [each.result() for each in running]
-    del archive.gates[held.instance]
-    for image, found in zip(images, results, strict=True):
-        if found and found.is_complete:
-            assert found.body == image.stored.checksum()
-    return sum(found is None or not found.is_complete for found in results)
+    def _purge(self, generator):
+        while not self._is_over:
+            try:
+                self.gateway.purge_request(generator.choice(self.images).study)
+                self.purges += 1
+            except requests.RequestException:
+                return
+            # Some are to be stored before they are purged.
+            self.reached.wait(generator.random() * 0.1)
 
 
-def assert_no_temporary_files(gateway, objects):
-    """What the killed process left is swept, and there are no more files than objects."""
+def test_kill_9_a_hundred_times(lab, capsys):
+    generator = random.Random(20261124)
+    images = []
+    for study in range(STUDIES):
+        front = ("rs", "uri")[study % 2]
+        images.append(lab.large(f"large {study}", megabytes=1, study=f"study {study}", front=front))
+        images += [lab.small(f"small {study} {each}", study=f"study {study}", front=front) for each in range(3)]
+    # Room for half of it, so that something is evicted all the time.
+    gateway = lab.gateway(cache={"max_size": "3MiB"})
+    answers = hits = cut = purges = evictions = 0
+    for number in range(ROUNDS):
+        load = Load(gateway, images, seed=number, threshold=generator.randrange(6 * MIB))
+        load.run_and_kill()
+        assert not load.wrong, (number, load.wrong)
+        answers, hits, cut, purges = (
+            answers + load.answers,
+            hits + load.hits,
+            cut + load.cut,
+            purges + load.purges,
+        )
+        gateway.start()
+        for image in generator.sample(images, 3):
+            found = transfer(f"{gateway.wado}?{wado_query(image, transferSyntax='*')}")
+            assert found.status == 200 and found.body == image.stored.checksum(), (number, found, gateway.log_tail())
+            answers, hits = answers + 1, hits + (outcome(found) == "hit")
+        evictions += requests.get(f"{gateway.admin}/cache/stats", timeout=10).json()["evicted_series"]
+    assert cut >= ROUNDS, "a kill that cut nothing off tested nothing"
+    assert hits >= ROUNDS, "something must have survived the kills, else nothing was tested"
+    assert purges >= ROUNDS
     wait_until(lambda: not gateway.temporary_files(), 10, lambda: f"no temporary files: {gateway.temporary_files()}")
-    assert len(gateway.stored_files()) <= objects
+    with capsys.disabled():
+        print(
+            f"\n  {ROUNDS} kills cut {cut} answers; {answers} whole ones, {hits} of them hits, all right;"
+            f" {purges} purges, and {evictions} evictions seen right after a restart"
+        )

@@ -53,6 +53,8 @@ int clinux_reserve(int fd, off_t offset, off_t length);
 ssize_t clinux_pread_nowait(int fd, void *buffer, size_t length, off_t offset);
 /* Columns of a terminal, or 0 where there is none (TIOCGWINSZ). */
 int clinux_terminal_columns(int fd);
+/* From now on this thread's disk accesses wait for everybody else's (ioprio_set(2), the idle class). */
+void clinux_lower_io_priority(void);
 
 extern const int CLINUX_O_PATH;
 extern const unsigned CLINUX_RENAME_NOREPLACE;
