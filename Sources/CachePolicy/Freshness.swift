@@ -91,3 +91,20 @@ extension ObjectClass {
         return ["7FE00010", "7FE00008", "7FE00009"].contains(name)
     }
 }
+
+extension BackendValidator {
+    /// A field of a conditional request (RFC 9110 §13.1).
+    package struct Condition: Hashable, Sendable {
+        package let field: String
+        package let value: String
+    }
+
+    /// How to ask whether what bears this validator is still right; nil where no answer could tell.
+    ///
+    /// - Parameter isOfSameEpoch: else only a strong tag will do: a weak one and a time may stand for another header too.
+    package func condition(isOfSameEpoch: Bool) -> Condition? {
+        if let etag, isOfSameEpoch || !etag.hasPrefix("W/") { return Condition(field: "If-None-Match", value: etag) }
+        guard isOfSameEpoch, etag == nil, let lastModified else { return nil }
+        return Condition(field: "If-Modified-Since", value: lastModified)
+    }
+}

@@ -129,6 +129,13 @@ package struct ObjectDescription: Hashable, Sendable {
     }
 }
 
+extension ObjectDescription {
+    /// Whether bytes that are equal mean the same with both.
+    package func isOfSameForm(as other: ObjectDescription) -> Bool {
+        mediaType == other.mediaType && transferSyntax == other.transferSyntax && placeholders == other.placeholders
+    }
+}
+
 /// What a backend's answer can be asked again by (RFC 9110 §8.8). Both as the backend wrote them.
 package struct BackendValidator: Hashable, Sendable {
     package var etag: String?

@@ -39,7 +39,7 @@ extension ObjectPath {
     }
 
     /// What stands beside a study's series.
-    private static let studyDocuments: Set<String> = []
+    private static let studyDocuments: Set<String> = [studyDocument]
     private static let seriesFiles: Set<String> = ["members", "metadata.json", "metadata.xml"]
     private static let instanceFiles: Set<String> = ["frame-index", "metadata.json", "metadata.xml"]
     private static let instanceFolders: Set<String> = ["frames", "bulk", "rendered", "thumbnail"]

@@ -8,6 +8,7 @@ package import DICOM
 ///     …/<instance>/frames/0/17,stored            frames 0 to 999 in `0`, 1000 to 1999 in `1`…
 ///     …/<instance>/frame-index
 ///     …/<instance>/metadata.json
+///     _/3f/a1/<study>/study.txt                  its epoch and its record; no object, see StudyDocument
 ///     _/3f/a1/<study>/<series>/members           of the series as a whole
 ///     …/<series>/metadata.json
 ///     …/<instance>/bulk/00420011                 `/` of the BulkDataURI's tail as `,`
@@ -37,6 +38,14 @@ package struct ObjectPath: Hashable, Sendable {
     package init(tenant: String, study: UID) {
         components = Self.directory(tenant: tenant, study: study)
     }
+
+    /// The file of what is known of a study, beside its series; see ``StudyDocument``.
+    package init(documentOf study: UID, tenant: String) {
+        components = Self.directory(tenant: tenant, study: study) + [Self.studyDocument]
+    }
+
+    /// The name of a study's document.
+    package static let studyDocument = "study.txt"
 
     /// The components joined by `/`.
     package var string: String { components.joined(separator: "/") }

@@ -19,6 +19,14 @@ package struct StudyDocument: Hashable, Sendable {
     /// The whole record; nil where it is too large to be kept.
     package var record: StudyRecord?
 
+    package init(
+        study: UID, epoch: StudyEpoch, source: String, mark: RecordMark, confirmedAt: Int64, recheckedAt: Int64,
+        record: StudyRecord?
+    ) {
+        (self.study, self.epoch, self.source, self.mark) = (study, epoch, source, mark)
+        (self.confirmedAt, self.recheckedAt, self.record) = (confirmedAt, recheckedAt, record)
+    }
+
     /// What is known of a study that nothing was known of.
     ///
     /// - Parameter now: milliseconds since 1970.

@@ -53,6 +53,11 @@ package struct RecordMark: Hashable, Sendable {
         (self.subject, self.status, self.version) = (subject, status, version)
     }
 
+    /// Whether a record says what this one said, as far as the epoch goes. Cheap.
+    package func isOf(_ record: StudyRecord) -> Bool {
+        record.version == version && record.status == status && record.subject == subject
+    }
+
     /// Why a record that follows this one begins another epoch; nil when it does not.
     ///
     /// A new version that only adds series, instances or counts leaves what is stored as right as it was. One whose change

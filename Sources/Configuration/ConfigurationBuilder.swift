@@ -65,12 +65,26 @@ struct ConfigurationBuilder {
         settings.trustedProxies = values.texts("trusted_proxies")
         settings.access = access()
         settings.defaultEndpoint = defaultEndpoint()
+        settings.freshness = freshness()
+        settings.negativeFor = values.duration("cache.negative_for") ?? settings.negativeFor
+        settings.recheckInstances = values.seconds("cache.recheck_instances") ?? settings.recheckInstances
+        settings.honorsClientCacheControl = values.flag("cache.honor_client_cache_control") ?? false
         for index in 0..<values.count("backends") {
             guard let name = values.text("backends[\(index)].name") else { continue }
             let abilities = abilities("backends[\(index)].abilities")
             if !abilities.isEmpty { settings.abilities[name] = abilities }
         }
         return settings
+    }
+
+    private func freshness() -> FreshnessRules {
+        var rules = FreshnessRules()
+        rules.rendered = values.seconds("cache.fresh_for.rendered") ?? rules.rendered
+        rules.thumbnail = values.seconds("cache.fresh_for.thumbnail") ?? rules.thumbnail
+        rules.documents = values.seconds("cache.fresh_for.documents") ?? rules.documents
+        rules.staleWhileRevalidate = values.seconds("cache.stale_while_revalidate") ?? rules.staleWhileRevalidate
+        rules.staleIfError = values.seconds("cache.stale_if_error") ?? rules.staleIfError
+        return rules
     }
 
     private func access() -> GatewaySettings.Access {

@@ -62,6 +62,9 @@ struct SettingValues: Sendable {
         if case .duration(let duration)? = value(name) { duration } else { nil }
     }
 
+    /// A duration in whole seconds.
+    func seconds(_ name: String) -> Int64? { duration(name)?.components.seconds }
+
     func flag(_ name: String) -> Bool? {
         if case .flag(let flag)? = value(name) { flag } else { nil }
     }

@@ -3,6 +3,7 @@
 
 private let hour = Duration.seconds(3600)
 private let day = Duration.seconds(86400)
+private let longest = Duration.seconds(3650 * 86400)
 private let kibibyte: Int64 = 1 << 10
 private let mebibyte: Int64 = 1 << 20
 private let tebibyte: Int64 = 1 << 40
@@ -11,7 +12,7 @@ extension SettingsTable {
     package static let standard = SettingsTable(
         [
             frontDoor, fhir, outgoing("directory[].fhir", connections: 8), folders, backends,
-            outgoing("backends[]", connections: 16), abilities, cache, operations, limits,
+            outgoing("backends[]", connections: 16), abilities, cache, freshness, operations, limits,
         ].flatMap { $0 })
 
     private static let frontDoor: [Setting] = [
@@ -262,6 +263,41 @@ extension SettingsTable {
         ("instance", "Instances, as the archive has them."), ("frame", "Frames."), ("bulk", "Bulk data."),
         ("metadata", "Metadata of instances and series."), ("rendered", "Pictures."), ("thumbnail", "Thumbnails."),
     ].map { .optional("cache.shares.\($0.0)", .integer(1...100), example: "20", $0.1) }
+
+    private static let freshness: [Setting] = [
+        .section(
+            "cache.fresh_for",
+            """
+            How long what may age is served without asking. Frames and pixel data never age; instances and their metadata hold \
+            until the study's record changes or `recheck_instances` finds them changed.
+            """),
+        .value("cache.fresh_for.rendered", .duration(.zero...longest), default: "7d", "Rendered pictures."),
+        .value("cache.fresh_for.thumbnail", .duration(.zero...longest), default: "30d", "Thumbnails."),
+        .value(
+            "cache.fresh_for.documents", .duration(.zero...longest), default: "5m",
+            "What is said of a series as a whole: its metadata, the list of its instances."),
+        .value(
+            "cache.stale_while_revalidate", .duration(.zero...longest), default: "1d",
+            "How long beyond that a picture is still served while it is renewed in the background."),
+        .value(
+            "cache.stale_if_error", .duration(.zero...longest), default: "7d",
+            "How long beyond its freshness an object is still served when the archive does not answer."),
+        .value(
+            "cache.negative_for", .duration(.zero...hour), default: "10s",
+            "How long a backend's \"no such object\" (404, 410) is remembered; 0 asks each time."),
+        .value(
+            "cache.recheck_instances", .duration(.zero...longest), default: "24h",
+            """
+            How often what is stored of a study in use is held against its archive, in the background: metadata that was \
+            corrected there without a word is then fetched anew. 0: never.
+            """),
+        .value(
+            "cache.honor_client_cache_control", .flag, default: "no",
+            """
+            Whether a client's Cache-Control: no-cache (renew first) and only-if-cached (504 when it is not stored) count. A \
+            viewer that always sends no-cache makes the cache useless.
+            """),
+    ]
 
     private static let operations: [Setting] = [
         .section("admin", "Health, explain and cache control for operators."),

@@ -48,12 +48,17 @@ struct CacheIndex {
 
     mutating func object(for key: ObjectKey) -> StoredObject? { descriptors.value(for: key) }
 
-    /// A new listener of the fill under way, if there is one that still wants any.
-    func follower(of key: ObjectKey) -> Follower? { fills[key]?.join() }
+    /// A new listener of the fill under way, if there is one, of this epoch or a later one, that still wants any.
+    func follower(of key: ObjectKey, since epoch: Int64) -> Follower? {
+        guard let fill = fills[key], fill.epoch >= epoch else { return nil }
+        return fill.join()
+    }
+
+    func isFilling(_ key: ObjectKey) -> Bool { fills[key] != nil }
 
     /// A fill comes before an object: where there are both, the object is being replaced.
-    mutating func glance(_ key: ObjectKey) -> Glance {
-        if let follower = follower(of: key) { return .fill(follower) }
+    mutating func glance(_ key: ObjectKey, since epoch: Int64) -> Glance {
+        if let follower = follower(of: key, since: epoch) { return .fill(follower) }
         if let object = descriptors.value(for: key) { return .object(object) }
         return .nothing
     }
@@ -61,7 +66,7 @@ struct CacheIndex {
     // MARK: Fills
 
     /// Lets a fill be followed, under its series' present generation. Nobody may be filling its key, but for a fill that
-    /// has failed.
+    /// has failed, or one for an epoch that has passed: that goes on for those who follow it.
     mutating func register(_ fill: Fill) -> UInt64 {
         fills[fill.key] = fill
         running.insert(ObjectIdentifier(fill))
@@ -72,7 +77,7 @@ struct CacheIndex {
     mutating func unregister(_ fill: Fill) {
         guard running.remove(ObjectIdentifier(fill)) != nil else { return }
         revoked.remove(ObjectIdentifier(fill))
-        // After a purge another fill may stand here.
+        // After a purge or a raise of the epoch another fill may stand here.
         if fills[fill.key] === fill { fills[fill.key] = nil }
         generations.fillEnded(fill.key.seriesKey)
     }

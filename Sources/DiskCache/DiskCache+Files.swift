@@ -6,6 +6,14 @@ import Glibc
 import Synchronization
 
 extension DiskCache {
+    /// The header of what stands in an object's place; nil where there is none that is sound.
+    private func storedHeader(of key: ObjectKey) -> ObjectHeader? {
+        guard let file = try? directory.openObject(ObjectPath(key)),
+            let head = try? file.read(at: 0, count: ObjectLayout.headerLimit)
+        else { return nil }
+        return try? ObjectHeader(decoding: head, of: key)
+    }
+
     // MARK: Filling
 
     /// The most that is reserved for a fill before its bytes are there. An announcement costs a backend nothing, so it
@@ -72,9 +80,16 @@ extension DiskCache {
         }
         guard let file, var description else { throw SystemError(call: "publish", code: EINVAL) }
         description.storedAt = clock() / 1000
+        let trailerChecksum = ContentHash.checksum(sealed.trailer)
+        if replacing, let former = storedHeader(of: fill.key), former.length == sealed.length,
+            former.trailerChecksum == trailerChecksum, former.description.isOfSameForm(as: description)
+        {
+            // The same bytes again: what clients have is still right.
+            description.etag = former.description.etag
+        }
         let header = ObjectHeader(
             key: fill.key, description: description, length: sealed.length, bodyOffset: bodyOffset,
-            trailerChecksum: ContentHash.checksum(sealed.trailer), run: ledger.withLock { $0.run })
+            trailerChecksum: trailerChecksum, run: ledger.withLock { $0.run })
         let object = object(header, file: file.descriptor, isVerified: true)
         guard let generation else {
             directory.discard(file)

@@ -121,14 +121,17 @@ package final class DiskCache: Sendable {
 
     /// What there is for a key: an object, a fill under way, or the licence (and duty) to fill it.
     ///
-    /// - Parameter isAcceptable: asked with what is stored beside an object; it takes no lock. One that is not acceptable
-    ///   (of an older epoch, or expired) counts as none; the fill replaces it when it is published, in one step.
+    /// - Parameters:
+    ///   - epoch: the study's, for an object that depends on it: a fill that began for an older one is not followed.
+    ///   - isAcceptable: asked with what is stored beside an object; it takes no lock. One that is not acceptable
+    ///     (of an older epoch, or expired) counts as none; the fill replaces it when it is published, in one step.
     /// - Throws: nothing at present: whatever is wrong with the disk is a miss.
     package func open(
-        _ key: ObjectKey, accepting isAcceptable: @Sendable (ObjectDescription) -> Bool = { _ in true }
+        _ key: ObjectKey, epoch: Int64 = 0,
+        accepting isAcceptable: @Sendable (ObjectDescription) -> Bool = { _ in true }
     ) async throws(CacheError) -> Opening {
         var mustReplace = false
-        switch index.withLock({ $0.glance(key) }) {
+        switch index.withLock({ $0.glance(key, since: epoch) }) {
         case .object(let object) where !object.isSuspect && isAcceptable(object.description):
             accounting.noteUse(of: object)
             return .hit(object)
@@ -140,10 +143,13 @@ package final class DiskCache: Sendable {
                 mustReplace = true
             }
         }
-        let (new, follower) = Fill.begun(for: key, limit: bodyLimit, keepFilling: settings.keepFilling)
+        let (new, follower) = Fill.begun(
+            for: key, limit: bodyLimit, epoch: epoch, keepFilling: settings.keepFilling)
         // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
         let opening = index.withLock { index -> Opening in
-            if let follower = index.follower(of: key) { return .follow(follower) }
+            if let follower = index.follower(of: key, since: epoch) { return .follow(follower) }
+            // One for an epoch that has passed may be published before this one.
+            if index.isFilling(key) { mustReplace = true }
             if let object = index.object(for: key), !object.isSuspect {
                 if isAcceptable(object.description) { return .hit(object) }
                 mustReplace = true
@@ -174,7 +180,7 @@ package final class DiskCache: Sendable {
 
     /// A fill that is never published nor shared: a spool for what may not be cached. It ends with its last listener.
     package func privateFill(_ key: ObjectKey) -> (FillWriter, Follower) {
-        let (fill, follower) = Fill.begun(for: key, limit: bodyLimit, keepFilling: .never)
+        let (fill, follower) = Fill.begun(for: key, limit: bodyLimit, epoch: 0, keepFilling: .never)
         return (FillWriter(fill: fill, generation: nil, replaces: false, cache: self), follower)
     }
 

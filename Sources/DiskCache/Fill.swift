@@ -9,6 +9,8 @@ import Synchronization
 /// is taken before `state`, never after it; continuations are resumed with neither held.
 package final class Fill: Sendable {
     package let key: ObjectKey
+    /// The study's epoch for which it began; 0: not known.
+    let epoch: Int64
 
     typealias Machine = FillMachine<CheckedContinuation<Void, Never>, FillFailure>
 
@@ -32,14 +34,17 @@ package final class Fill: Sendable {
     /// The bytes in `pending`: readable without waiting for a write to end.
     let pendingCount = Atomic<Int>(0)
 
-    private init(key: ObjectKey, limit: Int64, keepFilling: KeepFilling) {
+    private init(key: ObjectKey, limit: Int64, epoch: Int64, keepFilling: KeepFilling) {
         self.key = key
+        self.epoch = epoch
         state = Mutex(State(machine: Machine(limit: limit, keepFilling: keepFilling)))
     }
 
     /// A fill and its first listener.
-    static func begun(for key: ObjectKey, limit: Int64, keepFilling: KeepFilling) -> (Fill, Follower) {
-        let fill = Fill(key: key, limit: limit, keepFilling: keepFilling)
+    static func begun(
+        for key: ObjectKey, limit: Int64, epoch: Int64, keepFilling: KeepFilling
+    ) -> (Fill, Follower) {
+        let fill = Fill(key: key, limit: limit, epoch: epoch, keepFilling: keepFilling)
         guard let follower = fill.join() else { preconditionFailure("a fill that nobody else knows has not failed") }
         return (fill, follower)
     }

@@ -94,21 +94,24 @@ package final class FillWriter: Sendable {
     }
 
     /// Checks the announced length, makes the bytes durable and publishes them if the series' generation is still the one
-    /// it began with. An object that stands there already stays, but for one that was not acceptable. Followers may finish before this returns.
+    /// it began with. An object that stands there already stays, but for one that was not acceptable; if that holds the same
+    /// bytes, its tag stays. Followers may finish before this returns.
     ///
     /// - Throws: ``CacheError/io(detail:)`` when bytes are missing or the disk fails.
     package func commit() async throws(CacheError) {
         do throws(CacheError) {
             let sealed = try fill.seal()
             let object = try await cache.publish(fill, sealed, under: generation, replacing: replaces)
-            guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
-            fill.finish(object)
+            if !hasEnded.exchange(true, ordering: .acquiringAndReleasing) { fill.finish(object) }
             // Publishing has unregistered it already, in the same breath as it became an object.
         } catch {
             fail(FillFailure(error))
             throw error
         }
     }
+
+    /// What is stored beside the object, after ``commit()``; nil before.
+    package var stored: ObjectDescription? { fill.state.withLock { $0.object?.description } }
 
     /// Ends the fill without an object. Ignored when it has ended already.
     package func fail(_ failure: FillFailure) {

@@ -68,7 +68,7 @@ package enum StudyMerge {
             let times = (left.element.updated, right.element.updated)
             return times.0 != times.1 ? times.0 > times.1 : left.offset < right.offset
         }.map(\.element)
-        let valid = ranked.filter { !$0.isWithdrawn }
+        let valid = ranked.filter { !$0.record.isWithdrawn }
         guard let first = valid.first else { return Array(ranked.prefix(1)) }
         // Held against one that has a reference, since two references never agree by identifiers alone.
         let measure = (valid.first { $0.subject.reference != nil } ?? first).subject
@@ -112,8 +112,6 @@ package enum StudyMerge {
 }
 
 extension ParsedStudy {
-    fileprivate var isWithdrawn: Bool { record.status == .enteredInError || record.status == .cancelled }
-
     /// Lower is better.
     fileprivate var rank: Int {
         switch record.status {

@@ -43,6 +43,9 @@ package struct StudyRecord: Sendable, Hashable {
         case unavailable
     }
 
+    /// Whether the study should never have been there, or its images were never made.
+    package var isWithdrawn: Bool { status == .enteredInError || status == .cancelled }
+
     /// One series, with the endpoints that are its own.
     package struct Series: Sendable, Hashable {
         package var uid: UID

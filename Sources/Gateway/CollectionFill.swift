@@ -16,6 +16,8 @@ final class CollectionFill: Sendable {
         let syntax: String
         /// The archives' roots.
         let archives: [String]
+        /// The study's.
+        let epoch: Int64
     }
 
     /// One instance of it, which is in the cache or on its way there.

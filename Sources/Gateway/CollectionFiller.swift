@@ -16,6 +16,7 @@ final class CollectionFiller: @unchecked Sendable {
     private let fill: CollectionFill
     private let candidates: [EndpointChoice.Candidate]
     private let record: StudyRecord
+    private let demand: Demand
     private let loop: EventLoop
     /// Of the errand that began it.
     private let pace: Pace?
@@ -25,12 +26,13 @@ final class CollectionFiller: @unchecked Sendable {
 
     init(
         gateway: Gateway, fill: CollectionFill, candidates: [EndpointChoice.Candidate], record: StudyRecord,
-        loop: EventLoop, pace: Pace? = nil
+        demand: Demand, loop: EventLoop, pace: Pace? = nil
     ) {
         self.gateway = gateway
         self.fill = fill
         self.candidates = candidates
         self.record = record
+        self.demand = demand
         self.loop = loop
         self.pace = pace
     }
@@ -103,12 +105,11 @@ final class CollectionFiller: @unchecked Sendable {
                 have: ObjectDescription(mediaType: "application/dicom", transferSyntax: syntax, backend: backend))
         }
         let target = InstanceTarget(study: facts.study, series: facts.series, instance: facts.instance)
-        let opening: Opening
-        do { opening = try await gateway.cache.open(gateway.key(object, of: target)) } catch { throw Problem(error) }
         func member(isFetched: Bool) -> CollectionFill.Member {
             CollectionFill.Member(target: target, facts: facts, object: object, isFetched: isFetched)
         }
-        guard case .fill(let writer, let own) = opening else {
+        let key = gateway.key(object, of: target)
+        guard case .fill(let writer, let own) = try await gateway.opening(key, demand) else {
             fill.append(member(isFetched: false))
             try await head.skip(parts)
             return
@@ -116,8 +117,10 @@ final class CollectionFiller: @unchecked Sendable {
         // Wanted as long as the collection is, whoever has come to it already.
         writer.start {}
         own.skip(to: .max)
-        let description = ObjectDescription(
-            mediaType: "application/dicom", transferSyntax: syntax, backend: backend, etag: newTag(), facts: facts)
+        let description = gateway.stamped(
+            ObjectDescription(
+                mediaType: "application/dicom", transferSyntax: syntax, backend: backend, etag: newTag(), facts: facts),
+            as: key, at: demand.moment, by: nil)
         let start = ContinuousClock.now
         var report = FillReport(objectClass: object.word, backend: backend, result: .failed)
         do throws(Problem) {
@@ -185,7 +188,7 @@ final class CollectionFiller: @unchecked Sendable {
         for uid in order {
             let list = MembershipList(source: .answer, time: secondsSince1970(), members: series[uid] ?? [])
             await gateway.store(
-                list, of: SeriesKey(study: fill.key.study, series: uid), from: backend, for: record)
+                list, of: SeriesKey(study: fill.key.study, series: uid), from: backend, at: demand.moment)
         }
     }
 }

@@ -33,7 +33,7 @@ extension Gateway {
             objectClass: objectClass.word)
         let etag = validator(of: obtained, contentType: contentType, context)
         fields.append("ETag", etag.description)
-        if case .stored(let object, _) = obtained[0], outcome == .hit {
+        if case .stored(let object, _) = obtained[0], outcome == .hit || outcome == .stale {
             fields.append("Age", "\(max(0, secondsSince1970() - object.description.storedAt))")
         }
         if obtained.count == 1, !pieces.isCompleted { fields.append("Accept-Ranges", "bytes") }

@@ -13,15 +13,20 @@ extension Gateway {
     func deliverAtOnce(_ request: RetrieveRequest, _ context: RequestContext) throws(Problem) -> Bool {
         guard let study = request.study, let series = request.series, let instance = request.instance,
             let objects = request.objects, objects.count == 1, !hasClientCredentials,
-            let resolution = directory.cached(study)
+            let resolution = directory.cached(study), let moment = epochs.known(resolution)
         else { return false }
         try authorize(context.principal, resolution.record)
         try Self.checkStatus(of: resolution.record)
+        let demand = demand(of: context, at: moment)
+        guard demand.renewedSince == nil else { return false }
         context.resolution = resolution
         let target = InstanceTarget(study: study, series: series, instance: instance)
         for variant in objects[0] + [objects[0].first?.asStored].compactMap({ $0 }) {
-            guard let object = cache.openCached(key(variant, of: target)) else { continue }
+            let key = key(variant, of: target)
+            guard let object = cache.openCached(key) else { continue }
             let description = object.description
+            // What is to be renewed goes the long way.
+            guard freshness(of: description, at: key, demand) == .fresh else { return false }
             guard
                 request.representation.isSatisfied(
                     mediaType: description.mediaType, transferSyntax: description.transferSyntax)

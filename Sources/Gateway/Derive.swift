@@ -166,15 +166,7 @@ extension Gateway {
             (writer, follower) = cache.privateFill(key)
             start(writer, derivation, mediaType, transferSyntax, target, instance, context)
         } else {
-            var opening = try await opening(key)
-            if case .hit(let object) = opening, let tag = derivation.tag(from: instance),
-                object.description.etag != tag
-            {
-                // Made from an instance that was fetched before this one, whose parts may lie elsewhere.
-                await cache.drop(object)
-                opening = try await self.opening(key)
-            }
-            switch opening {
+            switch try await opening(key, for: derivation, from: instance) {
             case .hit(let object): return .stored(object, .hit)
             case .follow(let running): follower = running
             case .fill(let writer, let own):
@@ -185,8 +177,20 @@ extension Gateway {
         do { return .filling(follower, try await follower.description(), .derived) } catch { throw Problem(error) }
     }
 
-    private func opening(_ key: ObjectKey) async throws(Problem) -> Opening {
-        do { return try await cache.open(key) } catch { throw Problem(error) }
+    /// What is made from an instance is as fresh as that is. What holds beside the very copy that it was made from, such as the
+    /// places of frames, is told by its tag.
+    private func opening(
+        _ key: ObjectKey, for derivation: Derivation, from instance: StoredObject
+    ) async throws(Problem) -> Opening {
+        let (tag, source) = (derivation.tag(from: instance), instance.description)
+        do {
+            return try await cache.open(key, epoch: key.object.isTimeless ? 0 : source.epoch) { made in
+                if let tag { return made.etag == tag }
+                return key.object.isTimeless || (made.epoch == source.epoch && made.storedAt >= source.storedAt)
+            }
+        } catch {
+            throw Problem(error)
+        }
     }
 
     private func start(
@@ -195,6 +199,8 @@ extension Gateway {
     ) {
         var description = instance.description
         (description.mediaType, description.transferSyntax) = (mediaType, transferSyntax)
+        // The archive can tell of the instance only whether it is still right.
+        description.validator = nil
         let filler = DerivedFiller(
             writer: writer, derivation: derivation, description: description, target: target, instance: instance,
             workers: derivers)

@@ -18,6 +18,10 @@ final class Filler: @unchecked Sendable {
     let object: ObjectClass
     let target: InstanceTarget
     let choice: EndpointChoice
+    /// What held of the study when the request began.
+    let moment: StudyMoment
+    /// What stands in the object's place and is not good enough any more.
+    let former: StoredObject?
     let rendering: RenderingParameters
     /// Whether the archives are asked for the object in terms of another resource.
     let translates: Bool
@@ -32,17 +36,22 @@ final class Filler: @unchecked Sendable {
     /// For the report.
     private var bytes: Int64 = 0
     private var askedBackend: String?
+    private(set) var hasFailed = false
+    /// Those of the answer that the object comes from; nil where it is made from another resource.
+    private var answerFields: HTTPFields?
 
     init(
         gateway: Gateway, writer: FillWriter, object: ObjectClass, target: InstanceTarget, choice: EndpointChoice,
-        rendering: RenderingParameters, translates: Bool, facts: InstanceFacts?, loop: EventLoop,
-        clientAuthorization: String?, pace: Pace? = nil
+        moment: StudyMoment, former: StoredObject?, rendering: RenderingParameters, translates: Bool,
+        facts: InstanceFacts?, loop: EventLoop, clientAuthorization: String?, pace: Pace? = nil
     ) {
         self.gateway = gateway
         self.writer = writer
         self.object = object
         self.target = target
         self.choice = choice
+        self.moment = moment
+        self.former = former
         self.rendering = rendering
         self.translates = translates
         self.facts = facts
@@ -59,6 +68,11 @@ final class Filler: @unchecked Sendable {
             try await fillFromFirstAble()
             do { try await writer.commit() } catch { throw Problem(error) }
         } catch {
+            hasFailed = true
+            if error.isBackendAbsence, clientAuthorization == nil {
+                let object = AbsentObject(writer.key, at: moment, translates: translates, from: choice)
+                gateway.absences.remember(error, for: object, at: loop.now)
+            }
             writer.fail(FillFailure(error))
             report.result = error.fillResult
         }
@@ -90,7 +104,13 @@ final class Filler: @unchecked Sendable {
         let backend = try gateway.permitted(base)
         askedBackend = backend.name
         let request = try await backendRequest(to: candidate, base: base, backend: backend)
-        let response = try await gateway.get(request, on: loop, clientAuthorization: clientAuthorization)
+        let condition = condition(for: backend)
+        let response = try await gateway.get(
+            request, if: condition, on: loop, clientAuthorization: clientAuthorization)
+        if response.head.status == 304, let former, condition != nil {
+            return try await refill(from: former, response.head.fields)
+        }
+        answerFields = translates ? nil : response.head.fields
         guard response.head.status == 200 else {
             throw refusal(with: response.head.status, by: .init(backend: backend.name, type: candidate.type))
         }
@@ -107,6 +127,34 @@ final class Filler: @unchecked Sendable {
         case .pictureOf(let image):
             let parts = PartSource(body: body, fields: response.head.fields, backend: backend.name)
             try await fillPicture(of: image, from: parts, as: request.answer, backend: backend.name)
+        }
+    }
+
+    /// How a backend is asked whether what it gave before is still right.
+    private func condition(for backend: Backend) -> BackendValidator.Condition? {
+        guard let former, former.description.backend == backend.name, !translates else { return nil }
+        return former.description.validator?.condition(isOfSameEpoch: former.description.epoch == moment.epoch)
+    }
+
+    /// What stood there is right again, under the present moment. It is copied, not marked: a header that is written over may
+    /// be read, or lost, half-way, and what is renewed so is small, but for instances whose second transfer it spares.
+    private func refill(from former: StoredObject, _ fields: HTTPFields) async throws(Problem) {
+        var description = gateway.stamped(former.description, as: writer.key, at: moment, by: fields)
+        description.validator = description.validator ?? former.description.validator
+        do {
+            try await writer.begin(description, expectedLength: former.length)
+            hasBegun = true
+            var offset: Int64 = 0
+            while offset < former.length {
+                let piece = try await former.read(at: offset, length: 256 << 10)
+                guard !piece.isEmpty else { throw CacheError.damaged }
+                try await writer.append(piece)
+                offset += Int64(piece.count)
+            }
+        } catch let error as CacheError {
+            throw Problem(error)
+        } catch {
+            throw .unproven
         }
     }
 
@@ -287,7 +335,7 @@ final class Filler: @unchecked Sendable {
     }
 
     private func begin(_ description: ObjectDescription, expecting length: Int64?) async throws(Problem) {
-        var description = description
+        var description = gateway.stamped(description, as: writer.key, at: moment, by: answerFields)
         description.etag = newTag()
         do { try await writer.begin(description, expectedLength: length) } catch { throw Problem(error) }
         hasBegun = true
@@ -318,10 +366,12 @@ extension Gateway {
     }
 
     func get(
-        _ request: BackendRequest, on loop: EventLoop, clientAuthorization: String?
+        _ request: BackendRequest, if condition: BackendValidator.Condition? = nil, on loop: EventLoop,
+        clientAuthorization: String?
     ) async throws(Problem) -> UpstreamResponse {
         var fields = HTTPFields()
         fields.append("Accept", request.accept)
+        if let condition { fields.append(condition.field, condition.value) }
         do {
             return try await upstream.get(
                 UpstreamRequest(url: request.url, fields: fields, clientAuthorization: clientAuthorization), on: loop)

@@ -1,5 +1,6 @@
 // From UIDs to a record and the endpoints that may answer: resolve, authorize, choose.
 import DICOM
+import DiskCache
 import FHIR
 import Glibc
 import HTTP
@@ -17,6 +18,7 @@ struct Located: Sendable {
     var target: InstanceTarget?
     /// For the series, or for the study when no series is named.
     var choice: EndpointChoice
+    var demand = Demand()
 
     /// Whether the directory itself vouches that the instance belongs to this series of this study.
     var isListed: Bool {
@@ -36,6 +38,7 @@ extension Gateway {
         context.resolution = resolution
         // An errand shows nobody anything: who asks for what it has brought is authorized then.
         if !context.isErrand { try authorize(context.principal, resolution.record) }
+        if resolution.record.isWithdrawn { await withdraw(resolution) }
         try Self.checkStatus(of: resolution.record)
         var series = request.series ?? known
         if let instance = request.instance, series == nil {
@@ -47,9 +50,20 @@ extension Gateway {
         if let series, let instance = request.instance {
             target = InstanceTarget(study: study, series: series, instance: instance)
         }
-        return Located(
+        var located = Located(
             resolution: resolution, study: study, series: series, target: target,
             choice: choice(in: resolution, series: series))
+        if !passesClientCredentials(located) {
+            located.demand = demand(of: context, at: await epochs.moment(of: resolution))
+        }
+        return located
+    }
+
+    /// What is stored of a study that should never have been there goes, once.
+    private func withdraw(_ resolution: Resolution) async {
+        guard epochs.known(resolution) == nil else { return }
+        _ = await epochs.moment(of: resolution)
+        _ = await cache.purge(study: resolution.record.study, series: nil)
     }
 
     func choice(in resolution: Resolution, series: UID?) -> EndpointChoice {

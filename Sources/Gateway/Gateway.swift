@@ -30,6 +30,11 @@ package final class Gateway: RequestHandler {
     let abilityBook: AbilityBook
     let probeFlights = ProbeFlights()
     let runningFills = RunningFills()
+    let epochs: EpochBook
+    /// What backends have said that they have not.
+    let absences: BriefMemory<AbsentObject, Problem>
+    /// What could not be renewed a moment ago.
+    let failedRenewals = BriefMemory<ObjectKey, Void>(lifetime: .seconds(10))
     let collectionFills = CollectionFills()
     let memberships = MembershipBook()
     let seriesCounts = SeriesCounts()
@@ -37,7 +42,7 @@ package final class Gateway: RequestHandler {
 
     package init(
         settings: GatewaySettings, upstream: Upstream, directory: StudyDirectory, cache: DiskCache,
-        workers: WorkerPool, reports: GatewayReports
+        documents: StudyDocuments, workers: WorkerPool, reports: GatewayReports
     ) {
         self.settings = settings
         self.upstream = upstream
@@ -47,6 +52,8 @@ package final class Gateway: RequestHandler {
         abilityBook = AbilityBook(configured: settings.abilities)
         derivers = WorkerPool(threads: 4)
         self.reports = reports
+        epochs = EpochBook(documents: documents, log: reports.epoch)
+        absences = BriefMemory(lifetime: settings.negativeFor)
         grammar = WADOGrammar(dicomWebRoot: settings.dicomWebRoot, wadoURIPath: settings.wadoURIPath)
         bulkTokens = BulkTokens(secret: settings.secret)
         boundaryKey = hmacSHA256(key: settings.secret, Array("multipart boundary".utf8))

@@ -1,4 +1,6 @@
 // What the gateway tells of its work while it works: to the log, and to the metrics. Holds no query values and no patient data.
+package import CachePolicy
+package import DICOM
 package import EventLoop
 
 /// Who is told what. Each call is made on the loop where it happened, and must not wait for anything.
@@ -9,15 +11,19 @@ package struct GatewayReports: Sendable {
     package var fill: @Sendable (FillReport, EventLoop) -> Void
     /// A probe has found out an ability.
     package var finding: @Sendable (AbilityFinding) -> Void
+    /// What is said of a study has changed: its headers are fetched anew.
+    package var epoch: @Sendable (UID, StudyEpoch) -> Void
 
     package init(
         request: @escaping @Sendable (RequestLogEntry, EventLoop) -> Void,
         fill: @escaping @Sendable (FillReport, EventLoop) -> Void,
-        finding: @escaping @Sendable (AbilityFinding) -> Void
+        finding: @escaping @Sendable (AbilityFinding) -> Void,
+        epoch: @escaping @Sendable (UID, StudyEpoch) -> Void
     ) {
         self.request = request
         self.fill = fill
         self.finding = finding
+        self.epoch = epoch
     }
 }
 

@@ -1,4 +1,5 @@
 // What the gateway must be told; Configuration fills it in.
+package import CachePolicy
 package import FHIR
 package import HTTP
 package import WADO
@@ -20,6 +21,13 @@ package struct GatewaySettings: Sendable {
     package var defaultEndpoint: Endpoint?
     /// By backend name: what the operator says that a backend can and cannot do.
     package var abilities: [String: [Ability: Bool]] = [:]
+    package var freshness = FreshnessRules()
+    /// How long a backend's 404 or 410 is remembered; zero: not at all.
+    package var negativeFor: Duration = .seconds(10)
+    /// Seconds after which what is stored of a study in use is held against its archive; 0: never.
+    package var recheckInstances: Int64 = 86400
+    /// Whether a client's `Cache-Control: no-cache` and `only-if-cached` count.
+    package var honorsClientCacheControl = false
     /// 32 random bytes that survive a restart: boundaries and bulk data tokens are made with them.
     package var secret: [UInt8] = []
 

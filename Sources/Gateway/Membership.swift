@@ -38,10 +38,10 @@ final class MembershipBook: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Parameter etag: of the list as it is stored now.
-    func membership(of series: SeriesKey, etag: String) -> Membership? {
+    /// - Parameter description: of the list as it is stored now.
+    func membership(of series: SeriesKey, as description: ObjectDescription) -> Membership? {
         state.withLock { state in
-            guard let entry = state.entries[series], entry.membership.description.etag == etag else { return nil }
+            guard let entry = state.entries[series], entry.membership.description == description else { return nil }
             state.uses += 1
             state.entries[series]?.lastUse = state.uses
             return entry.membership
@@ -80,7 +80,7 @@ extension Gateway {
         let key = ObjectKey(
             tenant: series.tenant, study: series.study, series: series.series, instance: nil, object: .members)
         guard let object = await cache.peek(key) else { return nil }
-        if let known = memberships.membership(of: series, etag: object.description.etag) { return known }
+        if let known = memberships.membership(of: series, as: object.description) { return known }
         guard object.length <= MembershipList.sizeLimit,
             let bytes = try? await object.read(at: 0, length: Int(object.length)),
             let list = MembershipList(decoding: bytes)
@@ -94,7 +94,7 @@ extension Gateway {
     }
 
     /// Stores a list in place of the one that was there, whose further knowledge of the same instances is kept.
-    func store(_ list: MembershipList, of series: SeriesKey, from backend: String, for record: StudyRecord?) async {
+    func store(_ list: MembershipList, of series: SeriesKey, from backend: String, at moment: StudyMoment) async {
         let earlier = await membership(of: series)
         let list = earlier.map { list.completed(by: $0.list) } ?? list
         let key = ObjectKey(
@@ -105,8 +105,8 @@ extension Gateway {
         writer.start {}
         own.skip(to: .max)
         defer { own.leave() }
-        let description = ObjectDescription(
-            mediaType: "text/plain", backend: backend, etag: newTag(), recordVersion: record?.version)
+        let description = stamped(
+            ObjectDescription(mediaType: "text/plain", backend: backend, etag: newTag()), as: key, at: moment, by: nil)
         do {
             try await writer.begin(description, expectedLength: nil)
             try await writer.append(list.encoded)
@@ -126,9 +126,12 @@ extension Gateway {
     ///   - counts: what the archive counts now.
     ///   - record: the study's record, whose count decides where the archive cannot be asked.
     func vouched(
-        _ series: SeriesKey, counts: SeriesCounts.Answer, record: StudyRecord, _ context: RequestContext
+        _ series: SeriesKey, counts: SeriesCounts.Answer, record: StudyRecord, _ demand: Demand,
+        _ context: RequestContext
     ) async -> Membership? {
-        guard let membership = await membership(of: series) else { return nil }
+        guard let membership = await membership(of: series), membership.description.epoch == demand.moment.epoch,
+            membership.description.storedAt >= demand.renewedSince ?? 0
+        else { return nil }
         let count = membership.list.members.count
         switch counts {
         case .counted(let counts): return counts[series.series] == count ? membership : nil

@@ -99,13 +99,16 @@ extension Gateway {
             start(writer, object, target, located, rendering, context, facts, isPrivate: true, translating)
             outcome = .bypass
         } else {
-            let opening: Opening
-            do { opening = try await cache.open(key) } catch { throw Problem(error) }
-            switch opening {
+            switch try await opening(key, located.demand) {
             case .hit(let object): return .stored(object, .hit)
             case .follow(let running): follower = running
             case .fill(let writer, let own):
-                start(writer, object, target, located, rendering, context, facts, isPrivate: false, translating)
+                try check(
+                    writer, AbsentObject(key, at: located.demand.moment, translates: translating, from: located.choice),
+                    located.demand, at: context.loop.now)
+                start(
+                    writer, object, target, located, rendering, context, facts, isPrivate: false, translating,
+                    over: await cache.peek(key))
                 (follower, outcome) = (own, .miss)
             }
         }
@@ -116,6 +119,18 @@ extension Gateway {
         return .filling(follower, description, outcome)
     }
 
+    /// Fetches nothing for a client that forbids it, and spares a backend the same question when it said a moment ago that there
+    /// is no such thing.
+    private func check(
+        _ writer: FillWriter, _ object: AbsentObject, _ demand: Demand, at now: ContinuousClock.Instant
+    ) throws(Problem) {
+        var refusal = demand.renewedSince == nil ? absences.value(for: object, at: now) : nil
+        if demand.isOnlyIfCached { refusal = .notStored }
+        guard let refusal else { return }
+        writer.fail(FillFailure(refusal))
+        throw refusal
+    }
+
     private func description(of follower: Follower) async throws(Problem) -> ObjectDescription {
         do { return try await follower.description() } catch { throw Problem(error) }
     }
@@ -124,15 +139,38 @@ extension Gateway {
     private func start(
         _ writer: FillWriter, _ object: ObjectClass, _ target: InstanceTarget, _ located: Located,
         _ rendering: RenderingParameters, _ context: RequestContext, _ facts: InstanceFacts?, isPrivate: Bool,
-        _ translates: Bool
+        _ translates: Bool, over former: StoredObject? = nil
     ) {
         context.fillsBegun += 1
         let filler = Filler(
             gateway: self, writer: writer, object: object, target: target, choice: located.choice,
-            rendering: rendering, translates: translates, facts: facts, loop: context.loop,
-            clientAuthorization: isPrivate ? context.clientAuthorization : nil,
+            moment: located.demand.moment, former: former, rendering: rendering, translates: translates, facts: facts,
+            loop: context.loop, clientAuthorization: isPrivate ? context.clientAuthorization : nil,
             pace: context.errand.pace)
         run(writer, on: context.loop) { await filler.run() }
+    }
+
+    /// Fetches anew what is served in the meantime; nobody waits for it.
+    func renew(
+        _ object: ObjectClass, of target: InstanceTarget, _ located: Located, _ rendering: RenderingParameters,
+        translating: Bool, on loop: EventLoop
+    ) {
+        let key = key(object, of: target)
+        guard failedRenewals.value(for: key, at: loop.now) == nil else { return }
+        runFill(on: loop) {
+            guard let opening = try? await self.opening(key, located.demand, mustBeFresh: true),
+                case .fill(let writer, let own) = opening
+            else { return }
+            writer.start {}
+            own.skip(to: .max)
+            let filler = Filler(
+                gateway: self, writer: writer, object: object, target: target, choice: located.choice,
+                moment: located.demand.moment, former: await self.cache.peek(key), rendering: rendering,
+                translates: translating, facts: nil, loop: loop, clientAuthorization: nil)
+            await filler.run()
+            own.leave()
+            if filler.hasFailed { self.failedRenewals.remember((), for: key, at: loop.now) }
+        }
     }
 
     /// Runs a fill to its end, or until nobody wants it any more, and counts it.
@@ -227,6 +265,8 @@ extension Gateway {
         for one in refused { abilityBook.note(one.ability, .refused(status: one.status), of: one.archive, at: now) }
     }
 
+    /// What any copy of an instance has told of it: its UIDs, its class, its size and its frames stay what they are, whatever is
+    /// corrected in its header.
     func cachedFacts(of target: InstanceTarget) async -> InstanceFacts? {
         let proofs: [ObjectClass] = [
             .instance(syntax: ObjectClass.stored), .metadata(.json),

@@ -29,6 +29,8 @@ package struct Problem: Error, Sendable {
     var refusedResources: [RefusedResource] = []
     /// Endpoints that did not answer, or not as archives do: they are not asked in other words.
     var failedCandidates: [EndpointChoice.Candidate] = []
+    /// The backend itself has said that there is no such thing.
+    package var isBackendAbsence = false
     /// A stored object was dropped because its bytes were not those that had been stored.
     package var isDamage = false
     /// Whether another variant of the same object may be had where this one cannot.
@@ -52,6 +54,9 @@ struct RefusedResource: Sendable {
 extension Problem {
     /// Whether the archive answered, and what it said concerns this resource or form alone: it may be asked in other words.
     var isRefusal: Bool { isBackendRefusal || allowsNextVariant || !refusedResources.isEmpty || status == 501 }
+
+    /// Whether the archive failed, so that what it said before may serve in need.
+    var isOutage: Bool { [500, 502, 503, 504].contains(status) }
 
     /// Whether another way to the same object may lead there.
     var allowsNextStep: Bool { isRefusal || allowsNextEndpoint }
@@ -110,6 +115,9 @@ extension Problem {
             }
         }
     }
+
+    static let notStored = Problem(
+        status: 504, "The cache does not hold it, and the request forbids to fetch it (only-if-cached).")
 
     /// A body that is not what was asked for; nothing of it is delivered or kept.
     static func badBody(from backend: String, _ what: String, detail: String? = nil) -> Problem {
@@ -170,6 +178,7 @@ extension Problem {
         switch status {
         case 404, 410:
             self.init(status: status, "Backend \(backend) has no such \(what).", backend: backend)
+            isBackendAbsence = true
         case 400, 406, 415:
             self.init(
                 status: 406, "Backend \(backend) cannot deliver the \(what) in the form asked for.", backend: backend)

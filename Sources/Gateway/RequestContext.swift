@@ -71,6 +71,9 @@ final class RequestContext: @unchecked Sendable {
     /// The client's Authorization, which goes on to backends that get the clients' own credentials.
     var clientAuthorization: String? { client?.request.fields["authorization"] }
 
+    /// The client's Cache-Control.
+    var cacheControl: String? { client?.request.fields["cache-control"] }
+
     /// Adds a `Warning`, once.
     func warn(_ text: String) {
         if !warnings.contains(text) { warnings.append(text) }
@@ -205,6 +208,7 @@ final class RequestContext: @unchecked Sendable {
         fields.append("X-Content-Type-Options", "nosniff")
         // Texts come from archives: no script in them runs in the gateway's origin.
         if contentType.hasPrefix("text/") { fields.append("Content-Security-Policy", "sandbox; default-src 'none'") }
+        if outcome == .stale { fields.append("Warning", "110 wadogate \"Response is Stale\"") }
         for warning in warnings { fields.append("Warning", warning) }
         let milliseconds = (ContinuousClock.now - startedAt) / .milliseconds(1)
         fields.append("Server-Timing", "cache;desc=\(outcome.rawValue), gateway;dur=\(Int(milliseconds))")

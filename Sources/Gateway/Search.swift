@@ -18,6 +18,10 @@ struct Search {
     let isPrivate: Bool
     /// What the cache held when the plan was made.
     private var held: [ObjectClass: Obtained] = [:]
+    /// Those of them that are to be renewed while they are served.
+    private var toRenew: Set<ObjectClass> = []
+    /// What may be served only if the archives do not answer.
+    private var spare: StoredObject?
     /// The stored instance that a step has fetched.
     private var fetched: Obtained?
     private var problems: [Problem] = []
@@ -38,7 +42,7 @@ struct Search {
 
     mutating func run() async throws(Problem) -> Obtained {
         if !isPrivate { await lookUp() }
-        let plan = await plan()
+        let plan = await plan(holding: held)
         if let refusal = plan.refusal { throw Problem(refusal) }
         for planned in plan.steps {
             guard let step = planned.without(failed) else { continue }
@@ -54,6 +58,7 @@ struct Search {
             }
         }
         learn(from: nil)
+        if let spare, problems.last?.isOutage == true { return .stored(spare, .stale) }
         try await checkFrame()
         throw Problem(afterAllSteps: problems)
     }
@@ -62,25 +67,57 @@ struct Search {
     private mutating func lookUp() async {
         guard let object = variants.first else { return }
         for variant in variants + [object.asStored].compactMap({ $0 }) where held[variant] == nil {
-            guard let found = await gateway.cache.peek(gateway.key(variant, of: target)) else { continue }
-            held[variant] = .stored(found, .hit)
-            let description = found.description
-            if request.representation.isSatisfied(
-                mediaType: description.mediaType, transferSyntax: description.transferSyntax)
-            {
-                return
-            }
+            guard let found = await peek(variant, as: variant) else { continue }
+            held[variant] = .stored(found, toRenew.contains(variant) ? .stale : .hit)
+            if satisfies(found) { return }
         }
-        if object == .metadata(.json), let document = await gateway.metadataInSeries(of: target) {
+        if object == .metadata(.json), let document = await gateway.metadataInSeries(of: target, located.demand) {
             held[object] = document
             return
         }
         let stored = ObjectClass.instance(syntax: ObjectClass.stored)
         guard held[stored] == nil, object.isDerivable else { return }
-        held[stored] = await gateway.cache.peek(gateway.key(stored, of: target)).map { .stored($0, .hit) }
+        held[stored] = await peek(stored, as: object).map { .stored($0, .hit) }
     }
 
-    private func plan() async -> RetrievePlan {
+    /// What is stored, if it is good enough for what is to be made of it.
+    private mutating func peek(_ variant: ObjectClass, as wanted: ObjectClass) async -> StoredObject? {
+        let key = gateway.key(variant, of: target)
+        guard let found = await gateway.cache.peek(key) else { return nil }
+        switch gateway.freshness(of: found.description, at: key, as: wanted, located.demand) {
+        case .fresh: return found
+        case .renewing:
+            toRenew.insert(variant)
+            return found
+        case .onlyInNeed:
+            if spare == nil, satisfies(found) { spare = found }
+            return nil
+        case .outdated: return nil
+        }
+    }
+
+    private func satisfies(_ object: StoredObject) -> Bool {
+        request.representation.isSatisfied(
+            mediaType: object.description.mediaType, transferSyntax: object.description.transferSyntax)
+    }
+
+    /// Has fetched anew, as it would be fetched if it were not there, what is served in the meantime.
+    private func renew(_ object: ObjectClass) async {
+        guard !located.demand.isOnlyIfCached else { return }
+        for step in await plan(holding: [:]).steps {
+            switch step {
+            case .ask(let candidates, _), .translate(let candidates, _):
+                let isTranslated = if case .translate = step { true } else { false }
+                gateway.renew(
+                    object, of: target, restricted(to: candidates), request.rendering, translating: isTranslated,
+                    on: context.loop)
+                return
+            case .cached, .derive, .fetch, .asStored: continue
+            }
+        }
+    }
+
+    private func plan(holding held: [ObjectClass: Obtained]) async -> RetrievePlan {
         let isFrame = variants.first?.frameNumber != nil
         let facts =
             variants.first?.isPicture == true || (isFrame && !isPrivate) ? await gateway.cachedFacts(of: target) : nil
@@ -98,6 +135,7 @@ struct Search {
         switch step {
         case .cached(let variant):
             guard let object = held[variant] else { throw .unproven }
+            if toRenew.contains(variant) { await renew(variant) }
             return object
         case .derive:
             guard let instance = held[.instance(syntax: ObjectClass.stored)] else { throw .unproven }

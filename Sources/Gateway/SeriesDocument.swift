@@ -19,13 +19,33 @@ extension Gateway {
     ) async throws(Problem) -> Obtained {
         let seriesKey = SeriesKey(study: located.study, series: series)
         let key = ObjectKey(study: located.study, series: series, instance: nil, object: .metadata(.json))
-        if let vouched = await vouchedMemberships(located, series, from: candidates, context)?.first?.1,
-            let object = await cache.peek(key), object.description.etag == vouched.list.document
-        {
-            return .stored(object, .hit)
+        let vouched = await vouchedMemberships(located, series, from: candidates, context)?.first?.1
+        var spare: StoredObject?
+        if let vouched, let object = await cache.peek(key), object.description.etag == vouched.list.document {
+            switch freshness(of: object.description, at: key, located.demand) {
+            case .fresh: return .stored(object, .hit)
+            case .renewing, .onlyInNeed: spare = object
+            case .outdated: break
+            }
         }
+        do throws(Problem) {
+            return try await renewedDocument(seriesKey, key, located, from: candidates, context)
+        } catch {
+            guard error.isOutage, let spare else { throw error }
+            return .stored(spare, .stale)
+        }
+    }
+
+    private func renewedDocument(
+        _ series: SeriesKey, _ key: ObjectKey, _ located: Located, from candidates: [EndpointChoice.Candidate],
+        _ context: RequestContext
+    ) async throws(Problem) -> Obtained {
         let opening: Opening
-        do { opening = try await cache.open(key, accepting: { _ in false }) } catch { throw Problem(error) }
+        do {
+            opening = try await cache.open(key, epoch: located.demand.moment.epoch, accepting: { _ in false })
+        } catch {
+            throw Problem(error)
+        }
         let follower: Follower
         var outcome = CacheOutcome.follow
         switch opening {
@@ -36,8 +56,8 @@ extension Gateway {
             outcome = .miss
             context.fillsBegun += 1
             let filler = SeriesDocumentFiller(
-                gateway: self, writer: writer, series: seriesKey, candidates: candidates,
-                record: located.resolution.record, loop: context.loop)
+                gateway: self, writer: writer, series: series, candidates: candidates,
+                moment: located.demand.moment, loop: context.loop)
             run(writer, on: context.loop) { await filler.run() }
         }
         let description: ObjectDescription
@@ -48,7 +68,7 @@ extension Gateway {
     }
 
     /// An instance's own data set in its series' document.
-    func metadataInSeries(of target: InstanceTarget) async -> Obtained? {
+    func metadataInSeries(of target: InstanceTarget, _ demand: Demand) async -> Obtained? {
         let series = SeriesKey(study: target.study, series: target.series)
         let key = ObjectKey(study: target.study, series: target.series, instance: nil, object: .metadata(.json))
         guard let membership = await membership(of: series), let member = membership.member(target.instance),
@@ -56,6 +76,11 @@ extension Gateway {
             object.description.etag == membership.list.document, place.range.upperBound <= object.length
         else { return nil }
         var description = object.description
+        // It is not the series as a whole that is asked for: what is said of one instance holds as long as its epoch.
+        description.expires = nil
+        guard freshness(of: description, at: self.key(.metadata(.json), of: target), demand) == .fresh else {
+            return nil
+        }
         description.placeholders = place.placeholders
         description.etag += "-\(target.instance)"
         description.facts = member.facts(study: target.study, series: target.series)
@@ -69,21 +94,20 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
     private let writer: FillWriter
     private let series: SeriesKey
     private let candidates: [EndpointChoice.Candidate]
-    private let record: StudyRecord
+    private let moment: StudyMoment
     private let loop: EventLoop
-    private let etag = newTag()
     private var hasBegun = false
     private var report = FillReport(objectClass: ObjectClass.metadata(.json).word, result: .complete)
 
     init(
         gateway: Gateway, writer: FillWriter, series: SeriesKey, candidates: [EndpointChoice.Candidate],
-        record: StudyRecord, loop: EventLoop
+        moment: StudyMoment, loop: EventLoop
     ) {
         self.gateway = gateway
         self.writer = writer
         self.series = series
         self.candidates = candidates
-        self.record = record
+        self.moment = moment
         self.loop = loop
     }
 
@@ -92,10 +116,10 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
         do throws(Problem) {
             let (backend, members) = try await fillFromFirstAble()
             do { try await writer.commit() } catch { throw Problem(error) }
-            if let members {
+            if let members, let stored = writer.stored {
                 let list = MembershipList(
-                    source: .metadata, time: secondsSince1970(), members: members, document: etag)
-                await gateway.store(list, of: series, from: backend, for: record)
+                    source: .metadata, time: secondsSince1970(), members: members, document: stored.etag)
+                await gateway.store(list, of: series, from: backend, at: moment)
             }
         } catch {
             writer.fail(FillFailure(error))
@@ -151,8 +175,9 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
         report.bytes += Int64(bytes.count)
         do throws(CacheError) {
             if !hasBegun {
-                let description = ObjectDescription(
-                    mediaType: "application/dicom+json", backend: backend, etag: etag, recordVersion: record.version)
+                let description = gateway.stamped(
+                    ObjectDescription(mediaType: "application/dicom+json", backend: backend, etag: newTag()),
+                    as: writer.key, at: moment, by: nil)
                 try await writer.begin(description, expectedLength: nil)
             }
             hasBegun = true

@@ -149,7 +149,8 @@ extension Gateway {
         var memberships: [(UID, Membership)] = []
         for uid in uids {
             let key = SeriesKey(study: located.study, series: uid)
-            guard let membership = await vouched(key, counts: counts, record: record, context) else { return nil }
+            guard let membership = await vouched(key, counts: counts, record: record, located.demand, context)
+            else { return nil }
             memberships.append((uid, membership))
         }
         return memberships
@@ -217,7 +218,7 @@ extension Gateway {
     ) -> (CollectionFill, isNew: Bool) {
         let key = CollectionFill.Key(
             study: located.study, series: series, syntax: syntax,
-            archives: candidates.compactMap { $0.base.map { "\($0)" } })
+            archives: candidates.compactMap { $0.base.map { "\($0)" } }, epoch: located.demand.moment.epoch)
         let record = located.resolution.record
         let counted = record.series.filter { series == nil || $0.uid == series }.map { $0.numberOfInstances ?? 0 }
         let (fill, isNew) = collectionFills.fill(
@@ -226,7 +227,7 @@ extension Gateway {
             context.fillsBegun += 1
             let filler = CollectionFiller(
                 gateway: self, fill: fill, candidates: candidates, record: located.resolution.record,
-                loop: context.loop, pace: context.errand.pace)
+                demand: located.demand, loop: context.loop, pace: context.errand.pace)
             runFill(on: context.loop) { await filler.run() }
         }
         return (fill, isNew)

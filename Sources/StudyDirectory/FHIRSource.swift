@@ -12,7 +12,10 @@ final class FHIRSource: StudySource {
     private let lookup: FHIRLookup
     private let limits: DirectoryLimits
     private let now: Clock
+    private let kept: KeptRecords
     private let onChange: DirectoryChange
+    private let maxStale: Duration
+    private let freshFor: Duration
     private let state: Mutex<State>
 
     /// A record that is too old, and how to ask whether it still holds.
@@ -37,13 +40,15 @@ final class FHIRSource: StudySource {
 
     init(
         name: String, settings: SourceSettings, base: HTTPURL, lookup: FHIRLookup, limits: DirectoryLimits,
-        now: @escaping Clock, onChange: @escaping DirectoryChange
+        now: @escaping Clock, kept: @escaping KeptRecords, onChange: @escaping DirectoryChange
     ) {
         self.name = name
         self.base = base
         self.lookup = lookup
         self.limits = limits
         self.now = now
+        self.kept = kept
+        (maxStale, freshFor) = (settings.maxStale, settings.freshFor)
         self.onChange = onChange
         state = Mutex(State(cache: RecordCache(settings: settings, limits: limits)))
     }
@@ -68,14 +73,40 @@ final class FHIRSource: StudySource {
         case .stale(let record, let revalidation, let age):
             let last = SourceAnswer.found(resolution(record, isStale: true, age: age))
             if down != nil { return last }
-            switch await fly(study, Known(record, revalidation), patience: limits.patience, on: loop) {
-            case .unavailable, nil: return last
-            case .some(let answer): return answer
-            }
+            return await ask(study, Known(record, revalidation), last, on: loop)
         case .unknown:
+            if let recalled = await recall(study) {
+                let last = SourceAnswer.found(resolution(recalled.record, isStale: true, age: recalled.age))
+                if down != nil { return last }
+                return await ask(study, Known(recalled.record, nil), last, on: loop)
+            }
             if let down { return down }
             return await fly(study, nil, patience: nil, on: loop) ?? .absent
         }
+    }
+
+    /// Asks the server; its last answer serves when it cannot be asked, or not in good time.
+    private func ask(_ study: UID, _ known: Known, _ last: SourceAnswer, on loop: EventLoop) async -> SourceAnswer {
+        switch await fly(study, known, patience: limits.patience, on: loop) {
+        case .unavailable, nil: return last
+        case .some(let answer): return answer
+        }
+    }
+
+    /// What an earlier process knew, if it may still serve. It is remembered as too old to be used without asking: what the
+    /// server has said since is not known.
+    private func recall(_ study: UID) async -> KeptRecord? {
+        guard var found = await kept(study, name) else { return nil }
+        // A wall clock that was set back makes a record seem to be from the future.
+        found.age = max(found.age, freshFor)
+        guard found.age < maxStale else { return nil }
+        let confirmed = now() - found.age
+        state.withLock { state in
+            // Somebody may have asked in the meantime.
+            guard case .unknown = state.cache.lookup(study, now: confirmed + found.age) else { return }
+            state.cache.store(.found(found.record, nil), of: study, now: confirmed)
+        }
+        return found
     }
 
     func records() -> [StudyRecord] { state.withLock { $0.cache.records } }

@@ -13,12 +13,14 @@ package final class StudyDirectory: Sendable {
     ///
     /// - Parameters:
     ///   - now: the clock.
+    ///   - kept: finds what an earlier process knew, for as long as a server cannot be asked.
     ///   - log: takes a line for the operator.
     ///   - onChange: told of each study that a source knew and now has another version of, or none.
     package init(
         sources: [SourceSettings], upstream: Upstream, loops: EventLoopGroup, workers: WorkerPool,
         limits: DirectoryLimits = DirectoryLimits(), now: @escaping Clock = { ContinuousClock.now },
-        log: @escaping DirectoryLog, onChange: @escaping DirectoryChange = { _ in }
+        kept: @escaping KeptRecords = { _, _ in nil }, log: @escaping DirectoryLog,
+        onChange: @escaping DirectoryChange = { _ in }
     ) async {
         var made: [any StudySource] = []
         for settings in sources {
@@ -31,7 +33,7 @@ package final class StudyDirectory: Sendable {
                 made.append(
                     FHIRSource(
                         name: name, settings: settings, base: url, lookup: lookup, limits: limits, now: now,
-                        onChange: onChange))
+                        kept: kept, onChange: onChange))
             case .files(let path):
                 made.append(
                     FileSource(

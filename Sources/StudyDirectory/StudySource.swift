@@ -1,7 +1,7 @@
 // What every kind of source offers to the directory.
 package import DICOM
 import EventLoop
-import FHIR
+package import FHIR
 
 /// A source's answer to one look-up.
 enum SourceAnswer: Sendable {
@@ -44,3 +44,18 @@ package typealias DirectoryChange = @Sendable (StudyChange) -> Void
 
 /// Takes a line for the log. Lines hold no patient names, no query values and no addresses.
 package typealias DirectoryLog = @Sendable (String) -> Void
+
+/// A record that was kept beyond the process's end.
+package struct KeptRecord: Sendable {
+    package var record: StudyRecord
+    /// Since its source last said so, by the wall clock.
+    package var age: Duration
+
+    package init(record: StudyRecord, age: Duration) {
+        self.record = record
+        self.age = age
+    }
+}
+
+/// Finds the record that a source, by its name, had of a study; on any thread, returns on the caller's.
+package typealias KeptRecords = @Sendable (UID, _ source: String) async -> KeptRecord?

@@ -1,4 +1,5 @@
 // The composition root: every room made, in order, and handed to those that need it; and their end in the opposite order.
+import CachePolicy
 import Configuration
 import DICOM
 import DiskCache
@@ -28,6 +29,7 @@ final class RunningGateway: Sendable {
     private let admin: AdminHandler
     private let gateway: Gateway
     private let cache: DiskCache
+    private let documents: StudyDocuments
     private let directory: StudyDirectory
     private let tls: TLSContext?
     private let workers: WorkerPool
@@ -55,8 +57,17 @@ final class RunningGateway: Sendable {
         let cache = try await Self.openCache(configuration, log: log, workers: workers)
         self.cache = cache
         let upstream = try Self.upstream(configuration, loops: loops, workers: workers)
+        let documents = StudyDocuments(of: cache)
+        self.documents = documents
         let directory = await StudyDirectory(
             sources: configuration.sources, upstream: upstream, loops: loops, workers: workers,
+            kept: { study, source in
+                guard let document = await documents.document(of: study), document.source == source,
+                    let record = document.record
+                else { return nil }
+                let age = DiskCache.millisecondsSince1970() / 1000 - document.confirmedAt
+                return KeptRecord(record: record, age: .seconds(max(0, age)))
+            },
             log: { log.write(.info, "directory", [("note", .text($0))]) },
             onChange: { change in
                 // What was stored of the study may be bytes that the archive no longer holds.
@@ -68,13 +79,19 @@ final class RunningGateway: Sendable {
         settings.secret = try await Self.secret(configuration, cache, workers: workers)
         let metrics = Metrics(backends: Self.reported(configuration), loops: loops.loops.count)
         let gateway = Gateway(
-            settings: settings, upstream: upstream, directory: directory, cache: cache, workers: workers,
+            settings: settings, upstream: upstream, directory: directory, cache: cache, documents: documents,
+            workers: workers,
             reports: GatewayReports(
                 request: { entry, loop in
                     metrics.record(entry, on: loop)
                     log.write(entry)
                 },
-                fill: { metrics.record($0, on: $1) }, finding: { log.write($0) }))
+                fill: { metrics.record($0, on: $1) }, finding: { log.write($0) },
+                epoch: { study, epoch in
+                    log.write(
+                        .info, "epoch",
+                        [("study", .text(study.string)), ("raised_for", .text(epoch.reason.rawValue))])
+                }))
         self.gateway = gateway
         let server = HTTPServer(loops: loops, settings: configuration.server, handler: gateway) { log.write($0) }
         self.server = server
@@ -93,6 +110,7 @@ final class RunningGateway: Sendable {
     func drain(on loop: EventLoop) async {
         admin.enter(.draining)
         log.write(.info, "draining", [("limit_ms", .milliseconds(drainTimeout))])
+        await documents.settle()
         // First, so that a successor stores what we would have. What is being filled reaches its clients all the same.
         await cache.close()
         await server.drain(within: drainTimeout)

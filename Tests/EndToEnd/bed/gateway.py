@@ -118,19 +118,24 @@ class Gateway(Server):
 
     def requests_logged(self):
         """The request lines of the JSON log so far."""
+        return [entry for entry in self.log_entries() if "route" in entry]
+
+    def log_entries(self):
+        """The lines of the JSON log so far."""
         lines = []
         for line in self.log().splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(entry, dict) and "route" in entry:
+            if isinstance(entry, dict):
                 lines.append(entry)
         return lines
 
     def stored_files(self):
-        """The files of cached objects."""
-        return [path for path in (self.cache_path / "objects").rglob("*") if path.is_file()]
+        """The files of cached objects; a study's document is none."""
+        files = (self.cache_path / "objects").rglob("*")
+        return [path for path in files if path.is_file() and path.name != "study.txt"]
 
     def wait_until_stored(self, objects):
         """Waits until so many objects are published: a client may have the last byte before the disk does."""
