@@ -149,18 +149,22 @@ private protocol Order {
 private struct TwoQueues: Order {
     private var rows: [Int: (bytes: Double, standing: SeriesStanding)] = [:]
     private var ghosts: [(id: Int, bytes: Double)] = []
+    private var stored: Int64 = 0
     private let capacity: Double
 
     init(capacity: Double) { self.capacity = capacity }
 
     mutating func read(_ series: Series, at time: Int64) -> Int {
         if rows[series.id] != nil {
-            rows[series.id]?.standing.used(at: time)
+            rows[series.id]?.standing.used(at: time, stored: stored, maxSize: Int64(capacity))
             return series.objects
         }
+        stored += Int64(series.bytes)
         let ghost = ghosts.firstIndex { $0.id == series.id }
         if let ghost { ghosts.remove(at: ghost) }
-        rows[series.id] = (series.bytes, SeriesStanding(newAt: time, isRemembered: ghost != nil))
+        var standing = SeriesStanding(newAt: time, isRemembered: ghost != nil)
+        standing.stored = stored
+        rows[series.id] = (series.bytes, standing)
         while bytes(of: nil) > capacity, !rows.isEmpty { makeRoom(at: time) }
         return 0
     }

@@ -1,13 +1,14 @@
 // Which series go when space is needed. Pure: the numbers come from the accounting, whose rows hold all the state.
 
-/// Where a series stands in the order of eviction: four columns of its row, and nothing in memory.
+/// Where a series stands in the order of eviction: five columns of its row, and nothing in memory.
 ///
 /// The order is S3-FIFO's (Yang et al., SOSP 2023) on whole series of any size: what is new stands on trial in a small
 /// queue, what has been visited again moves on to the main one, and what was dropped during its trial is remembered for a
 /// while, so that it skips the trial when it comes back. One export of a thousand studies passes through the trial and
-/// leaves the main queue alone. Two things differ here. Uses less than ``visitGap`` apart are one visit, since a viewer
-/// asks for a series hundreds of times while it is open, and a second look at once says nothing of tomorrow. And each
-/// queue is ordered by last use, so that what is being read is never at its head.
+/// leaves the main queue alone. Two things differ here. Uses that follow each other at once are one visit, since a viewer
+/// asks for a series hundreds of times while it is open, and a second look says nothing of tomorrow: ``visitGap`` must pass,
+/// or so much must have been stored that the cache is another one (``visitPercent``). And each queue is ordered by last use,
+/// so that what is being read is never at its head.
 ///
 /// Chosen by `make bench` (cases `eviction-…`: 30 studies by Zipf, room for ten; with exports, and with studies
 /// that age) over plain LRU, over LRU by object as nginx has it, and over a segmented LRU, which is as good against exports
@@ -22,12 +23,15 @@ package struct SeriesStanding: Hashable, Sendable {
     package var position: Int64
     /// Milliseconds since 1970; never goes back.
     package var lastAccess: Int64
+    /// How many bytes the cache had ever stored at its last use.
+    package var stored: Int64
 
-    package init(queue: Queue, visits: Int64, position: Int64, lastAccess: Int64) {
+    package init(queue: Queue, visits: Int64, position: Int64, lastAccess: Int64, stored: Int64 = 0) {
         self.queue = queue
         self.visits = visits
         self.position = position
         self.lastAccess = lastAccess
+        self.stored = stored
     }
 
     /// Of a series that is new here.
@@ -39,14 +43,25 @@ package struct SeriesStanding: Hashable, Sendable {
 
     /// Milliseconds without use after which the next use is another visit.
     package static let visitGap: Int64 = 5 * 60 * 1000
+    /// Bytes stored since the last use, in percent of the size limit, after which the next one is another visit.
+    package static let visitPercent: Int64 = 5
     package static let visitLimit: Int64 = 3
 
     /// It was used. A time before the last one changes nothing.
-    package mutating func used(at time: Int64) {
+    ///
+    /// - Parameters:
+    ///   - stored: bytes that the cache has ever stored, those of this use not counted.
+    ///   - maxSize: the cache's limit in bytes.
+    package mutating func used(at time: Int64, stored: Int64 = 0, maxSize: Int64 = .max) {
         guard time > lastAccess else { return }
-        if time - lastAccess >= Self.visitGap { visits = min(visits + 1, Self.visitLimit) }
+        if time - lastAccess >= Self.visitGap
+            || stored &- self.stored > EvictionOrder.part(Self.visitPercent, of: maxSize)
+        {
+            visits = min(visits + 1, Self.visitLimit)
+        }
         lastAccess = time
         position = max(position, time)
+        self.stored = stored
     }
 
     /// It stands at the head of its queue and room is needed. False when its visits spare it: it has moved then, to
@@ -76,8 +91,8 @@ package struct SpaceNeeded: Hashable, Sendable {
 
     /// So much has gone.
     package mutating func freed(bytes: Int64, inodes: Int64) {
-        self.bytes -= bytes
-        self.inodes -= inodes
+        self.bytes &-= bytes
+        self.inodes &-= inodes
     }
 }
 

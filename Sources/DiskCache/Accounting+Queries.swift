@@ -10,7 +10,7 @@ extension Accounting {
     func victims(needed: SpaceNeeded, unit: Int64) -> [Victim] {
         let (now, pins) = (now, pins)
         return ask { store throws(SQLiteError) in
-            try store.victims(needed: needed, maxSize: maxSize, unit: unit, now: now, keeping: pins)
+            try store.victims(needed: needed, unit: unit, now: now, keeping: pins)
         } ?? []
     }
 

@@ -159,10 +159,8 @@ extension Accounting {
     private func makeStore() throws(SQLiteError) -> AccountingStore {
         // Made here first, since SQLite would let the umask decide who may read it.
         _ = try? directory.root.makeFile(FileName(Self.fileName))
-        return try AccountingStore(path: directory.path + "/" + Self.fileName, rememberedLimit: rememberedLimit)
+        return try AccountingStore(path: directory.path + "/" + Self.fileName, maxSize: maxSize)
     }
-
-    private var rememberedLimit: Int64 { EvictionOrder.part(EvictionOrder.rememberedPercent, of: maxSize) }
 
     /// A new database in place of one that failed; in memory when the disk won't have it.
     private func replaceStore(_ box: inout StoreBox, because error: SQLiteError) {
@@ -174,7 +172,7 @@ extension Accounting {
             box.store = try makeStore()
         } catch {
             log("cache accounting: \(error); it is kept in memory")
-            box.store = try? AccountingStore(path: ":memory:", rememberedLimit: rememberedLimit)
+            box.store = try? AccountingStore(path: ":memory:", maxSize: maxSize)
         }
         commit(box)
     }

@@ -62,12 +62,12 @@ extension AccountingStore {
     ///   - unit: of a series with more bytes than this only what is needed goes, so it is the last one.
     ///   - now: milliseconds since 1970.
     func victims(
-        needed: SpaceNeeded, maxSize: Int64, unit: Int64, now: Int64, keeping pins: Set<Pin>
+        needed: SpaceNeeded, unit: Int64, now: Int64, keeping pins: Set<Pin>
     ) throws(SQLiteError) -> [Victim] {
         var victims: [Victim] = []
         try inOneStep { () throws(SQLiteError) in
             var needed = needed
-            var trial = totals.sums.total.bytes - totals.mainBytes
+            var trial = totals.sums.total.bytes &- totals.mainBytes
             var places: [SeriesStanding.Queue: Place] = [.trial: Place(), .main: Place()]
             // Those that are spared stand behind whoever was used meanwhile, one behind the other.
             var spared = now
@@ -81,8 +81,8 @@ extension AccountingStore {
                 guard let found, let key = found.key else { break }
                 var standing = found.row.standing
                 let bytes = found.row.amount.bytes
-                if standing.queue == .trial { trial -= bytes }
-                spared += 1
+                if standing.queue == .trial { trial &-= bytes }
+                spared &+= 1
                 if standing.mustGo(else: spared) {
                     victims.append(Victim(key: key, amount: found.row.amount, lastAccess: standing.lastAccess))
                     if bytes > unit { break }
@@ -128,7 +128,7 @@ extension AccountingStore {
             }
             victims.append(
                 Victim(key: key, amount: found.row.amount, lastAccess: found.row.standing.lastAccess))
-            missing -= row.integer(11)
+            missing &-= row.integer(12)
             return missing <= 0
         }
         return victims
@@ -221,7 +221,7 @@ extension AccountingStore {
             case .patient(let subject): try statements.2.run([.text(subject)], row: take)
             }
         }
-        return held.values.reduce(0, +)
+        return held.values.reduce(0, &+)
     }
 }
 

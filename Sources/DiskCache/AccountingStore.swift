@@ -49,6 +49,8 @@ struct AccountingTotals: Sendable, Equatable {
     var series: Int64 = 0
     /// Charged bytes of the series in the main queue.
     var mainBytes: Int64 = 0
+    /// Charged bytes that were ever stored; only differences mean something.
+    var stored: Int64 = 0
     /// Charged bytes of the series that are gone and remembered.
     var remembered = StoredAmount()
 }
@@ -90,25 +92,25 @@ final class AccountingStore {
     let wasClosed: Bool
     /// Written into rows that are seen or made now.
     private(set) var scan: Int64
-    /// The bytes of gone series that are remembered.
-    private let rememberedLimit: Int64
+    let maxSize: Int64
 
     private static let version = 2
-    static let columns = "bytes, objects, last_access, created, queue, visits, position"
+    static let columns = "bytes, objects, last_access, created, queue, visits, position, stored"
 
     /// Opens or makes the tables. A database in memory is for when the disk won't have it.
     ///
     /// - Throws: ``SQLiteError``, also for tables of another version.
-    init(path: String, rememberedLimit: Int64) throws(SQLiteError) {
+    init(path: String, maxSize: Int64) throws(SQLiteError) {
         connection = try SQLiteConnection(path: path)
-        self.rememberedLimit = rememberedLimit
+        self.maxSize = maxSize
         try Self.makeTables(connection)
         select = try connection.prepare(
             "SELECT \(Self.columns) FROM series WHERE tenant = ?1 AND study = ?2 AND series = ?3")
         write = try connection.prepare(
             """
-            INSERT INTO series VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET
-            bytes = ?4, objects = ?5, last_access = ?6, created = ?7, queue = ?8, visits = ?9, position = ?10, scan = ?11
+            INSERT INTO series VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO UPDATE SET
+            bytes = ?4, objects = ?5, last_access = ?6, created = ?7, queue = ?8, visits = ?9, position = ?10, stored = ?11,
+            scan = ?12
             """)
         writePart = try connection.prepare(
             """
@@ -165,7 +167,8 @@ final class AccountingStore {
             CREATE TABLE IF NOT EXISTS series (
                 tenant TEXT NOT NULL, study TEXT NOT NULL, series TEXT NOT NULL,
                 bytes INTEGER NOT NULL, objects INTEGER NOT NULL, last_access INTEGER NOT NULL, created INTEGER NOT NULL,
-                queue INTEGER NOT NULL, visits INTEGER NOT NULL, position INTEGER NOT NULL, scan INTEGER NOT NULL,
+                queue INTEGER NOT NULL, visits INTEGER NOT NULL, position INTEGER NOT NULL, stored INTEGER NOT NULL,
+                scan INTEGER NOT NULL,
                 PRIMARY KEY (study, series, tenant)) WITHOUT ROWID;
             CREATE INDEX IF NOT EXISTS series_by_position ON series (queue, position);
             CREATE TABLE IF NOT EXISTS parts (
@@ -199,6 +202,7 @@ final class AccountingStore {
         }
         totals.series = state["series"] ?? 0
         totals.mainBytes = state["main_bytes"] ?? 0
+        totals.stored = state["stored"] ?? 0
         totals.remembered = StoredAmount(bytes: state["ghost_bytes"] ?? 0, objects: state["ghosts"] ?? 0)
         try connection.execute("INSERT OR REPLACE INTO state VALUES ('closed', 0)")
         return (state["closed"] == 1, state["scan"] ?? 0, totals)
@@ -261,7 +265,7 @@ final class AccountingStore {
     /// The row is gone, and its parts go.
     private func forgetSums(of key: SeriesKey, _ row: SeriesRow) throws(SQLiteError) {
         totals.series -= 1
-        if row.standing.queue == .main { totals.mainBytes -= row.amount.bytes }
+        if row.standing.queue == .main { totals.mainBytes &-= row.amount.bytes }
         try removeParts.run(Self.values(key)) {
             let part = PartName(objectClass: $0.text(0), backend: $0.text(1))
             totals.sums.add(StoredAmount() - $0.amount(2), to: part)
@@ -286,12 +290,15 @@ final class AccountingStore {
         var row: SeriesRow
         if let old {
             row = old
-            if row.standing.queue == .main { totals.mainBytes -= row.amount.bytes }
+            if row.standing.queue == .main { totals.mainBytes &-= row.amount.bytes }
         } else {
             let standing = SeriesStanding(newAt: time, isRemembered: try isRemembered(key))
             row = SeriesRow(amount: StoredAmount(), created: time, standing: standing)
         }
-        if let used = change.lastAccess { row.standing.used(at: used) }
+        if let used = change.lastAccess { row.standing.used(at: used, stored: totals.stored, maxSize: maxSize) }
+        totals.stored &+= max(0, change.sums.total.bytes)
+        // What came with this use is no reason to take the next one for another visit.
+        if change.lastAccess != nil { row.standing.stored = totals.stored }
         try put(key, row, adding: change.sums, isNew: old == nil)
     }
 
@@ -305,7 +312,7 @@ final class AccountingStore {
             try writePart.run(Self.values(key) + name + [.integer(amount.bytes), .integer(amount.objects)])
             if amount.objects < 0 { try removeEmptyParts.run(Self.values(key)) }
         }
-        if row.standing.queue == .main { totals.mainBytes += row.amount.bytes }
+        if row.standing.queue == .main { totals.mainBytes &+= row.amount.bytes }
         if isNew { totals.series += 1 }
         if row.amount.objects > 0 { return try write(key, row) }
         try remove.run(Self.values(key))
@@ -318,13 +325,13 @@ final class AccountingStore {
             Self.values(key) + [
                 .integer(row.amount.bytes), .integer(row.amount.objects), .integer(row.standing.lastAccess),
                 .integer(row.created), .integer(row.standing.queue.rawValue), .integer(row.standing.visits),
-                .integer(row.standing.position), .integer(scan),
+                .integer(row.standing.position), .integer(row.standing.stored), .integer(scan),
             ])
     }
 
     /// Gives a series another place in the order of eviction; the sums are written by ``inOneStep(_:)``.
     func move(_ key: SeriesKey, _ row: SeriesRow, to standing: SeriesStanding) throws(SQLiteError) {
-        if row.standing.queue != .main, standing.queue == .main { totals.mainBytes += row.amount.bytes }
+        if row.standing.queue != .main, standing.queue == .main { totals.mainBytes &+= row.amount.bytes }
         var row = row
         row.standing = standing
         try write(key, row)
@@ -354,6 +361,7 @@ final class AccountingStore {
         try connection.execute(
             """
             INSERT OR REPLACE INTO state VALUES ('series', \(totals.series)), ('main_bytes', \(totals.mainBytes)),
+            ('stored', \(totals.stored)),
             ('ghost_bytes', \(totals.remembered.bytes)), ('ghosts', \(totals.remembered.objects))
             """)
     }
@@ -375,7 +383,8 @@ final class AccountingStore {
     }
 
     private func trimGhosts() throws(SQLiteError) {
-        while totals.remembered.bytes > rememberedLimit || totals.remembered.objects > EvictionOrder.rememberedLimit {
+        let limit = EvictionOrder.part(EvictionOrder.rememberedPercent, of: maxSize)
+        while totals.remembered.bytes > limit || totals.remembered.objects > EvictionOrder.rememberedLimit {
             var gone = StoredAmount()
             try connection.prepare(
                 """
@@ -437,7 +446,8 @@ extension SQLiteStatement {
         guard let queue = SeriesStanding.Queue(rawValue: integer(column + 4)) else { return nil }
         let standing = SeriesStanding(
             queue: queue, visits: min(max(0, integer(column + 5)), SeriesStanding.visitLimit),
-            position: integer(column + 6), lastAccess: integer(column + 2))
+            position: integer(column + 6), lastAccess: min(max(0, integer(column + 2)), SteadyClock.end),
+            stored: integer(column + 7))
         return SeriesRow(amount: amount(column), created: integer(column + 3), standing: standing)
     }
 }

@@ -12,14 +12,16 @@ package struct StoredAmount: Sendable, Hashable {
         self.objects = objects
     }
 
+    /// Sums wrap: they may come from a database that somebody has damaged, and are rebuilt when they are wrong.
     package static func + (left: Self, right: Self) -> Self {
-        Self(bytes: left.bytes + right.bytes, objects: left.objects + right.objects)
+        Self(bytes: left.bytes &+ right.bytes, objects: left.objects &+ right.objects)
     }
 
     package static func - (left: Self, right: Self) -> Self {
-        Self(bytes: left.bytes - right.bytes, objects: left.objects - right.objects)
+        Self(bytes: left.bytes &- right.bytes, objects: left.objects &- right.objects)
     }
 
+    /// Sums wrap: they may come from a database that somebody has damaged, and are rebuilt when they are wrong.
     package static func += (left: inout Self, right: Self) { left = left + right }
 
     package static func -= (left: inout Self, right: Self) { left = left - right }

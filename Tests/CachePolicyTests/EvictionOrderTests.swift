@@ -13,6 +13,14 @@ import Testing
         #expect(standing.visits == 1)
     }
 
+    @Test func onABusyCacheTheNextUseIsAnotherVisitSooner() {
+        var standing = SeriesStanding(newAt: 0)
+        standing.used(at: 1, stored: 50, maxSize: 1000)
+        #expect(standing.visits == 0)
+        standing.used(at: 2, stored: 101, maxSize: 1000)
+        #expect(standing.visits == 1)
+    }
+
     @Test func visitsCountUpToALimit() {
         var standing = SeriesStanding(newAt: 0)
         for step in 1...10 { standing.used(at: Int64(step) * gap) }
