@@ -168,6 +168,12 @@ package final class DiskCache: Sendable {
         return await openStored(key)
     }
 
+    /// A fill under way, if there is one; never starts one.
+    /// - Parameter epoch: a fill for an earlier one is not followed.
+    package func following(_ key: ObjectKey, epoch: Int64) -> Follower? {
+        index.withLock { $0.follower(of: key, since: epoch) }
+    }
+
     /// How many of these things have no object on the disk in any of their forms. Asks for names alone: what lies there may
     /// still turn out to be of no use.
     package func missing(_ things: [[ObjectKey]]) async -> Int {

@@ -78,6 +78,13 @@ struct Search {
         let stored = ObjectClass.instance(syntax: ObjectClass.stored)
         guard held[stored] == nil, object.isDerivable else { return }
         held[stored] = await peek(stored, as: object).map { .stored($0, .hit) }
+        // One that is on its way is as good, unless it will take long.
+        let key = gateway.key(stored, of: target)
+        guard held[stored] == nil, let follower = gateway.cache.following(key, epoch: object.isTimeless ? 0 : located.demand.moment.epoch),
+            let description = try? await follower.description(), description.facts.map(RetrievePlan.isSmall) == true,
+            gateway.freshness(of: description, at: key, as: object, located.demand) == .fresh
+        else { return }
+        held[stored] = .filling(follower, description, .follow)
     }
 
     /// What is stored, if it is good enough for what is to be made of it.

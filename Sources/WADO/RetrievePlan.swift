@@ -141,14 +141,19 @@ package struct RetrievePlan: Sendable, Hashable {
     private static func isBetterAsInstance(
         _ object: ObjectClass, _ facts: InstanceFacts?, _ storedSyntax: UID?, _ request: RetrieveRequest
     ) -> Bool {
-        guard case .frame = object, let facts, let rows = facts.rows, let columns = facts.columns else { return false }
-        // They come from outside: real ones have 16 bits, and larger ones must not make the product overflow.
-        let bytesPerFrame = 2 * max(1, min(rows, 65535)) * max(1, min(columns, 65535))
-        guard facts.numberOfFrames == 1 || facts.numberOfFrames <= smallInstance / bytesPerFrame else { return false }
+        guard case .frame = object, let facts, isSmall(facts) else { return false }
         guard let syntax = (facts.transferSyntax ?? storedSyntax)?.string else { return true }
         let delivered = PixelMediaType.isRaw(syntax) ? ObjectClass.explicitLittleEndian : syntax
         return request.representation.accepts(
             mediaType: PixelMediaType.type(of: delivered), transferSyntax: delivered)
+    }
+
+    /// Whether an instance has one frame, or all of them are small.
+    package static func isSmall(_ facts: InstanceFacts) -> Bool {
+        guard let rows = facts.rows, let columns = facts.columns else { return false }
+        // They come from outside: real ones have 16 bits, and larger ones must not make the product overflow.
+        let bytesPerFrame = 2 * max(1, min(rows, 65535)) * max(1, min(columns, 65535))
+        return facts.numberOfFrames == 1 || facts.numberOfFrames <= smallInstance / bytesPerFrame
     }
 
     /// Why an archive cannot make this picture; nil when it can, or when that is to be found out.

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from bed.client import outcome, transfer, wado_query
 from bed.scripted import Gate
@@ -153,3 +154,31 @@ def test_one_look_up_for_many_requests_of_one_study(hospital, http):
     assert len({each.body for each in found}) == 1
     outcomes = [outcome(each) for each in found]
     assert outcomes.count("miss") == 1, outcomes
+
+
+@pytest.mark.parametrize("front", ["rs", "uri"])
+def test_a_frame_is_sent_while_its_instance_is_on_its_way(lab, front):
+    megabytes, frame_bytes = 20, MIB // 2
+    image = lab.large("20 MB", megabytes=megabytes, front=front)
+    gate = lab.archive.gates[image.instance] = Gate(at=10 * MIB)
+    gateway = lab.gateway()
+    whole = b"".join(image.stored.pieces())
+    pixels = whole[-megabytes * MIB :]
+    frames = f"{gateway.dicomweb}/studies/{image.study}/series/{image.series}/instances/{image.instance}/frames"
+    accept = {"Accept": 'application/octet-stream; transfer-syntax="*"'}
+    with ThreadPoolExecutor(2) as pool:
+        instance = pool.submit(transfer, url_of(gateway, image))
+        try:
+            gate.wait_reached()
+            for number in (1, 19):
+                answer = requests.get(f"{frames}/{number}", headers=accept, timeout=30)
+                assert answer.status_code == 200, answer.text
+                assert answer.content == pixels[(number - 1) * frame_bytes : number * frame_bytes]
+                assert answer.headers["Content-Length"] == str(frame_bytes)
+            assert requests.get(f"{frames}/41", headers=accept, timeout=30).status_code == 404
+            late = pool.submit(requests.get, f"{frames}/40", headers=accept, timeout=60)
+        finally:
+            gate.open()
+        assert late.result().content == pixels[-frame_bytes:]
+        assert instance.result().is_complete
+    assert lab.archive.count(image.instance) == 1
