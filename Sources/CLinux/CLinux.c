@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
@@ -26,6 +27,7 @@ int clinux_unacknowledged(int fd) {
     return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
 }
 int clinux_unnamed_file(int dir, unsigned mode) { return openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }
+int clinux_memory_file(void) { return memfd_create("wadogate", MFD_CLOEXEC); }
 int clinux_link_fd(int fd, int to_dir, const char *to) {
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

@@ -20,7 +20,10 @@ package enum KeepFilling: String, Sendable, CaseIterable {
 ///     failed     refused  refused        refused  ignored   ignored
 ///
 /// A waiter is woken when its wish can be answered, and asks again. Events return the waiters to be woken, so that the
-/// caller can do so outside its lock. A fill that has not started yet (it waits for its turn) ends with its last listener.
+/// caller can do so outside its lock.
+///
+/// A body that cannot be kept passes through: some first bytes may lie in the file, the others lie in memory, from the
+/// beginning as long as there is room. Once they are let go from the front, the object as a whole is not to be had. A fill that has not started yet (it waits for its turn) ends with its last listener.
 package struct FillMachine<Waiter, Failure>: ~Copyable {
     /// What a waiter waits for.
     package enum Wish: Hashable, Sendable {
@@ -58,6 +61,10 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     /// The announced length of the body in bytes.
     package private(set) var expectedLength: Int64?
     private var admitted: Int64 = 0
+    /// Where the body goes on in memory, of one that passes through; nil while all of it goes into the file.
+    package private(set) var memoryBegin: Int64?
+    /// Whether what passes through is let go behind the slowest listener.
+    package private(set) var isStreamOnly = false
     private var hasStarted = false
     /// Up to where each listener has taken the body, and where what it was given last ends.
     private var listeners: [Int: (taken: Int64, given: Int64)] = [:]
@@ -81,12 +88,13 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
 
     /// The description is known.
     ///
-    /// - Throws: ``Refusal``, also when the announced length exceeds the limit or is negative.
+    /// - Parameter isKept: false when none of it is: ``passThrough(failure:)`` follows.
+    /// - Throws: ``Refusal``, also when the announced length is negative, or exceeds the limit of what is kept.
     package mutating func begin(
-        _ description: ObjectDescription, expectedLength: Int64?
+        _ description: ObjectDescription, expectedLength: Int64?, isKept: Bool = true
     ) throws(Refusal) -> [Waiter] {
-        guard case .opened = phase else { throw .outOfOrder }
-        if let expectedLength, expectedLength > limit || expectedLength < 0 { throw .tooLarge(limit: limit) }
+        guard case .opened = phase, expectedLength ?? 0 >= 0 else { throw .outOfOrder }
+        if isKept, let expectedLength, expectedLength > limit { throw .tooLarge(limit: limit) }
         self.expectedLength = expectedLength
         phase = .growing(description, written: 0)
         return wake()
@@ -98,12 +106,29 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     package mutating func admit(_ count: Int) throws(Refusal) {
         guard case .growing = phase else { throw .outOfOrder }
         let (total, overflows) = admitted.addingReportingOverflow(Int64(count))
-        guard !overflows, total <= limit else { throw .tooLarge(limit: limit) }
+        guard !overflows, total <= limit || memoryBegin != nil else { throw .tooLarge(limit: limit) }
         if let expectedLength, total > expectedLength { throw .excess(expected: expectedLength) }
         admitted = total
     }
 
-    /// The first `length` bytes are in the file and may be read by anyone.
+    /// What follows what was written so far is not kept.
+    ///
+    /// - Returns: whether nobody listens, so that the fill has failed.
+    package mutating func passThrough(failure: @autoclosure () -> Failure) -> Bool {
+        guard case .growing(_, let written) = phase, memoryBegin == nil else { return false }
+        memoryBegin = written
+        guard listeners.isEmpty else { return false }
+        phase = .failed(failure())
+        return true
+    }
+
+    /// There is no room for all that passes through. Wakes those that want the object.
+    package mutating func letGoOfBeginning() -> [Waiter] {
+        isStreamOnly = true
+        return wake()
+    }
+
+    /// The first `length` bytes are there and may be read by anyone.
     package mutating func wrote(upTo length: Int64) -> [Waiter] {
         guard case .growing(let description, let written) = phase, length > written else { return [] }
         phase = .growing(description, written: min(length, admitted))
@@ -146,9 +171,10 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
 
     // MARK: The listeners' events
 
-    /// One more listener, from the body's beginning; nil when the fill has failed.
+    /// One more listener, from the body's beginning; nil when that is gone, or the fill has failed.
     package mutating func join() -> Int? {
         if case .failed = phase { return nil }
+        if isStreamOnly { return nil }
         lastListener += 1
         listeners[lastListener] = (0, 0)
         return lastListener
@@ -165,6 +191,9 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     /// A listener is handed the body up to there. It has not taken it before it asks again.
     package mutating func give(upTo offset: Int64, id: Int) { listeners[id]?.given = offset }
 
+    /// What every listener has taken: the body up to there.
+    package var slowest: Int64 { listeners.values.lazy.map { $0.taken }.min() ?? .max }
+
     /// A listener leaves. Without any, the fill fails unless it is worth going on.
     ///
     /// - Returns: whether it has failed by that: its filler should stop.
@@ -180,7 +209,7 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
         case .sealed, .finished, .failed: return true
         case .opened, .growing: break
         }
-        guard hasStarted else { return false }
+        guard hasStarted, memoryBegin == nil else { return false }
         return switch keepFilling {
         case .always: true
         case .never: false
@@ -196,6 +225,8 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
         case (_, .description): true
         case (.growing(_, let written), .bytes(let offset)): written > offset
         case (.sealed, .bytes): true
+        case (_, .object) where isStreamOnly: true
+        case (.sealed, .object) where memoryBegin != nil: true
         case (.growing, .object), (.sealed, .object): false
         }
     }

@@ -235,7 +235,7 @@ extension SettingsTable {
                 "How much of the file system stays free, whatever else fills it."),
             .value(
                 "cache.max_object", .bytes(mebibyte...(16384 * tebibyte)), default: "8GiB",
-                "Larger objects are refused with 413. Never more than `max_size`."),
+                "Larger objects are passed through to their clients and not kept. Never more than `max_size`."),
             .value(
                 "cache.scrub", .bytes(0...tebibyte), default: "20MiB",
                 "How much a second is read, once a day until all of it was, to find decay before a client does; 0: never."

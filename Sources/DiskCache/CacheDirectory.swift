@@ -29,6 +29,7 @@ final class CacheDirectory: Sendable {
     /// Whether files are unnamed until they are published.
     let usesUnnamedFiles: Bool
     let lock: CacheLock
+    private let fault: FillFileFault?
 
     private struct Parts {
         var objects: Descriptor
@@ -45,7 +46,8 @@ final class CacheDirectory: Sendable {
     /// Opens or makes the folder.
     ///
     /// - Throws: ``CacheDirectoryError`` when it can't be made, entered or written.
-    init(path: String, usesUnnamedFiles: Bool) throws(CacheDirectoryError) {
+    init(path: String, usesUnnamedFiles: Bool, fault: FillFileFault? = nil) throws(CacheDirectoryError) {
+        self.fault = fault
         let fills: Descriptor
         do throws(SystemError) {
             self.path = try Self.made(path)
@@ -110,6 +112,7 @@ final class CacheDirectory: Sendable {
 
     /// A file that nobody else can find.
     func makeFillFile() throws(SystemError) -> FillFile {
+        try fault.strike(.make)
         do throws(SystemError) {
             return try makeFillFile(in: fills)
         } catch {
@@ -124,10 +127,10 @@ final class CacheDirectory: Sendable {
         if usesUnnamedFiles {
             let descriptor = Descriptor(try system("openat") { clinux_unnamed_file(fills.number, 0o600) })
             try system("fchmod") { fchmod(descriptor.number, 0o600) }
-            return FillFile(descriptor: descriptor, name: nil)
+            return FillFile(descriptor: descriptor, name: nil, fault: fault)
         }
         let name = FileName.unique()
-        return FillFile(descriptor: try fills.makeFile(name, exclusively: true), name: name)
+        return FillFile(descriptor: try fills.makeFile(name, exclusively: true), name: name, fault: fault)
     }
 
     /// Removes what an unpublished file has of a name.
@@ -202,12 +205,4 @@ final class CacheDirectory: Sendable {
         for component in components { directory = try directory.makeDirectory(FileName(component)) }
         return directory
     }
-}
-
-/// A file that is being filled; named only where unnamed files are not to be had.
-struct FillFile: Sendable {
-    let descriptor: Descriptor
-    let name: FileName?
-    /// What of its space is reserved and not written yet.
-    var reservation: Reservation?
 }

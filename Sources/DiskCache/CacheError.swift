@@ -2,9 +2,11 @@
 
 /// Why the cache could not do what it was asked.
 package enum CacheError: Error, Sendable {
-    /// The body is longer than the cache takes, or than the filler announced.
+    /// The body is longer than the cache keeps. Known inside the cache only: such a body passes through.
     case tooLarge(limit: Int64)
-    /// The disk is full or failing, or the filler broke its word; `detail` for the log.
+    /// The body passes through, and is too long to be had as a whole; it can still be followed.
+    case notKept
+    /// The filler broke its word; `detail` for the log.
     case io(detail: String)
     /// The object's bytes are not those that were stored. It is dropped already: ask again, and it is fetched anew.
     case damaged

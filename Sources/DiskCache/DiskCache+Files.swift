@@ -21,15 +21,18 @@ extension DiskCache {
     static let mostReserved: Int64 = 64 << 20
 
     /// A file for a fill with `size` bytes reserved, as far as the file system can and up to ``mostReserved``.
-    func makeFillFile(reserving size: Int64) async throws(CacheError) -> FillFile {
-        try await workers.run { () throws(CacheError) -> FillFile in
-            do throws(SystemError) {
-                return try self.makeFillFileNow(reserving: min(size, Self.mostReserved))
-            } catch {
-                self.failures.note("\(error)")
-                throw CacheError.io(detail: "\(error)")
-            }
+    func makeFillFile(reserving size: Int64) async throws(SystemError) -> FillFile {
+        try await workers.run { () throws(SystemError) -> FillFile in
+            try self.makeFillFileNow(reserving: min(size, Self.mostReserved))
         }
+    }
+
+    /// A body passes through: said once in a while, and counted. What is in the way on the disk may be in time.
+    func notePassedThrough(_ reason: PassReason) {
+        counters.passedThrough.wrappingAdd(1, ordering: .relaxed)
+        guard case .disk = reason else { return failures.tell("\(reason)") }
+        failures.note("\(reason)")
+        background.submit { self.makeRoomIfNeeded() }
     }
 
     private func makeFillFileNow(reserving size: Int64) throws(SystemError) -> FillFile {
@@ -37,11 +40,11 @@ extension DiskCache {
         // Small files gain nothing; a large one learns now, and not half-way, that the disk is full.
         guard size >= 1 << 20 else { return file }
         do throws(SystemError) {
-            try system("fallocate") { clinux_reserve(file.descriptor.number, 0, off_t(size)) }
+            try file.reserve(size)
             file.reservation = Reservation(upTo: size, in: reserved)
         } catch {
             // Where it isn't supported, writing will tell.
-            if [ENOSPC, EFBIG, EDQUOT].contains(error.code) {
+            if error.code != EOPNOTSUPP, error.code != ENOSYS {
                 directory.discard(file)
                 throw error
             }
@@ -95,17 +98,24 @@ extension DiskCache {
             directory.discard(file)
             return object
         }
-        // The header last: whatever a crash leaves without it is no object.
-        try file.descriptor.write(sealed.trailer, at: bodyOffset + sealed.length)
-        try file.descriptor.write(header.encoded(), at: 0)
-        try file.descriptor.synchronize()
+        var isSuspect = false
         do throws(SystemError) {
+            // The header last: whatever a crash leaves without it is no object.
+            try file.write(sealed.trailer, at: bodyOffset + sealed.length)
+            try file.write(header.encoded(), at: 0)
+            isSuspect = true
+            try file.synchronize()
+            isSuspect = false
             try link(object, of: fill, file, under: generation, replacing: replacing)
         } catch {
             // It has no place, but its bytes are whole: whoever waits for them gets them.
             failures.note("\(error)")
             index.withLock { $0.unregister(fill) }
             directory.discard(file)
+            // What the disk has refused to take is believed only as far as its checksums go.
+            if isSuspect {
+                return self.object(header, file: file.descriptor, isVerified: false)
+            }
         }
         return object
     }

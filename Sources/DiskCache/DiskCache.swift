@@ -37,6 +37,8 @@ package final class DiskCache: Sendable {
     let stopped: StopSignal
     /// Two, since reading whole objects is the disk's work and not theirs.
     let suspectReaders = WorkerPool(threads: 2)
+    /// What passes through.
+    let windows = WindowBudget()
     /// Whether a fill goes on when its last listener has left.
     package var keepFilling: KeepFilling { settings.keepFilling }
     /// Bytes that one body may have.
@@ -51,6 +53,7 @@ package final class DiskCache: Sendable {
         /// Milliseconds; negative when nothing was evicted yet.
         let lastEvictedAge = Atomic<Int64>(-1)
         let damaged = Atomic<Int64>(0)
+        let passedThrough = Atomic<Int64>(0)
         let isEvicting = Atomic<Bool>(false)
     }
 
@@ -73,7 +76,8 @@ package final class DiskCache: Sendable {
         self.log = log
         self.clock = clock
         failures = PublishFailures(log: log)
-        directory = try CacheDirectory(path: settings.path, usesUnnamedFiles: settings.usesUnnamedFiles)
+        directory = try CacheDirectory(
+            path: settings.path, usesUnnamedFiles: settings.usesUnnamedFiles, fault: settings.fault)
         index = Mutex(CacheIndex(maxDescriptors: settings.maxDescriptors))
         let isOwner = try directory.takeLock(orWait: settings.waitsForLock, now: clock() / 1000)
         do throws(SystemError) {
@@ -144,7 +148,7 @@ package final class DiskCache: Sendable {
             }
         }
         let (new, follower) = Fill.begun(
-            for: key, limit: bodyLimit, epoch: epoch, keepFilling: settings.keepFilling)
+            for: key, limit: bodyLimit, epoch: epoch, keepFilling: settings.keepFilling, cache: self)
         // Asked again: a fill may have begun, or ended in an object, while the disk was looked at.
         let opening = index.withLock { index -> Opening in
             if let follower = index.follower(of: key, since: epoch) { return .follow(follower) }
@@ -186,7 +190,8 @@ package final class DiskCache: Sendable {
 
     /// A fill that is never published nor shared: a spool for what may not be cached. It ends with its last listener.
     package func privateFill(_ key: ObjectKey) -> (FillWriter, Follower) {
-        let (fill, follower) = Fill.begun(for: key, limit: bodyLimit, epoch: 0, keepFilling: .never)
+        let (fill, follower) = Fill.begun(
+            for: key, limit: bodyLimit, epoch: 0, keepFilling: .never, cache: self)
         return (FillWriter(fill: fill, generation: nil, replaces: false, cache: self), follower)
     }
 
@@ -221,6 +226,8 @@ package final class DiskCache: Sendable {
         statistics.lastEvictedAge = age < 0 ? nil : .milliseconds(age)
         statistics.damaged = counters.damaged.load(ordering: .relaxed)
         statistics.failedPublishes = failures.count
+        statistics.passedThrough = counters.passedThrough.load(ordering: .relaxed)
+        statistics.passing = windows.inUse
         statistics.reserved = reserved.bytes
         statistics.isWaiting = index.withLock { $0.isWaiting }
         return statistics

@@ -31,6 +31,9 @@ package struct DiskCacheSettings: Sendable {
     /// Files without a name until they are published (O_TMPFILE), where the file system has them.
     package var usesUnnamedFiles = true
 
+    /// For tests: the error that a call on a fill's file shall end with.
+    var fault: FillFileFault?
+
     package init(path: String, maxSize: Int64 = 200 << 30, maxObject: Int64 = 8 << 30, minFree: Int64 = 10 << 30) {
         self.path = path
         self.maxSize = maxSize
@@ -73,6 +76,10 @@ package struct CacheStatistics: Sendable {
     package var failedPublishes: Int64 = 0
     /// Whether another process still has the folder: nothing is shared nor stored until it lets go.
     package var isWaiting = false
+    /// Bodies that were not kept, for their size or the disk's sake, and passed through to their clients. Since the start.
+    package var passedThrough: Int64 = 0
+    /// Bytes of such bodies in memory, now.
+    package var passing: Int = 0
     /// Bytes that fills under way hold on the disk and have not written yet.
     package var reserved: Int64 = 0
 

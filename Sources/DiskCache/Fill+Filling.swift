@@ -22,21 +22,25 @@ extension Fill {
         for waiter in woken { waiter.resume() }
     }
 
-    /// Takes bytes in; writes them at once when someone waits for them or enough have gathered.
+    /// Takes bytes in; writes them at once when someone waits for them or enough have gathered. What cannot be written, and
+    /// what would be more than is kept, passes through.
     func append(_ bytes: [UInt8]) throws(CacheError) {
         if bytes.isEmpty { return }
         try writing { body throws(CacheError) in
-            let isAwaited = try refusing { () throws(Machine.Refusal) in
-                try state.withLock { state throws(Machine.Refusal) in
-                    try state.machine.admit(bytes.count)
-                    return state.machine.hasHungryWaiter
-                }
+            if isPassedThrough { return try pass(bytes) }
+            let isAwaited: Bool
+            do throws(CacheError) {
+                isAwaited = try admit(bytes.count)
+            } catch {
+                guard case .tooLarge(let limit) = error else { throw error }
+                try passThrough(&body, for: .tooLarge(limit: limit))
+                return try pass(bytes)
             }
             body.hasher.update(bytes.span)
             // Nothing gathered and enough here: no copy is needed.
             if body.pending.isEmpty, isAwaited || bytes.count >= Self.gatheredBytes {
-                try write(bytes, &body)
-                return
+                body.pending = bytes
+                return try writePending(&body)
             }
             body.pending += bytes
             pendingCount.store(body.pending.count, ordering: .releasing)
@@ -47,23 +51,49 @@ extension Fill {
         }
     }
 
+    /// Whether somebody waits for the bytes that came.
+    private func admit(_ count: Int) throws(CacheError) -> Bool {
+        try refusing { () throws(Machine.Refusal) in
+            try state.withLock { state throws(Machine.Refusal) in
+                try state.machine.admit(count)
+                return state.machine.hasHungryWaiter
+            }
+        }
+    }
+
+    private func pass(_ bytes: [UInt8]) throws(CacheError) {
+        _ = try admit(bytes.count)
+        for waiter in state.withLock({ $0.pass(bytes) }) { waiter.resume() }
+    }
+
     /// Writes what was gathered.
     func flush() throws(CacheError) {
         try writing { body throws(CacheError) in try writePending(&body) }
     }
 
-    /// Ends the body. Followers may finish; what remains is durability and a name.
-    func seal() throws(CacheError) -> SealedBody {
+    /// Ends the body. Followers may finish; what remains is durability and a name. Nil of one that has passed through.
+    func seal() throws(CacheError) -> SealedBody? {
         try flush()
         let checksums = body.withLock { $0.hasher.finish() }
         let (sealed, woken) = try refusing { () throws(Machine.Refusal) in
             try state.withLock { state throws(Machine.Refusal) in
                 let (length, woken) = try state.machine.seal()
+                guard state.machine.memoryBegin == nil else { return (nil as SealedBody?, woken) }
                 return (SealedBody(length: length, trailer: ObjectLayout.trailer(of: checksums)), woken)
             }
         }
         for waiter in woken { waiter.resume() }
         return sealed
+    }
+
+    /// Ends one that has passed through.
+    func finishUnkept() {
+        let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.stop = nil
+            guard case .sealed(let description, _) = state.machine.phase else { return [] }
+            return state.machine.finish(description)
+        }
+        for waiter in woken { waiter.resume() }
     }
 
     func amend(placeholders: Int, facts: InstanceFacts?) {
@@ -80,11 +110,12 @@ extension Fill {
     }
 
     func fail(_ failure: FillFailure) {
-        let woken = state.withLock { state in
+        let (woken, room) = state.withLock { state in
             state.stop = nil
-            return state.machine.fail(failure)
+            return (state.machine.fail(failure), state.room.take())
         }
         for waiter in woken { waiter.resume() }
+        room?.resume()
     }
 
     /// A hungry follower writes what was gathered itself; the filler's next bytes may be a long time coming.
@@ -101,36 +132,33 @@ extension Fill {
 
     /// Runs `change` with the body's lock held, then wakes those for whom it wrote.
     private func writing(_ change: @Sendable (inout Body) throws(CacheError) -> Void) throws(CacheError) {
-        let (length, result) = body.withLock { body -> (Int64, Result<Void, CacheError>) in
+        let (length, passReason, result) = body.withLock { body -> (Int64, PassReason?, Result<Void, CacheError>) in
             let result = Result { () throws(CacheError) in try change(&body) }
-            return (body.written, result)
+            return (body.written, body.passReason.take(), result)
         }
+        if let passReason { cache?.notePassedThrough(passReason) }
         let woken = state.withLock { $0.machine.wrote(upTo: length) }
         for waiter in woken { waiter.resume() }
         try result.get()
     }
 
+    /// Into the page cache, on the caller's thread: a copy, not a disk access.
     private func writePending(_ body: inout Body) throws(CacheError) {
         if body.pending.isEmpty { return }
-        try write(body.pending, &body)
-        body.pending.removeAll(keepingCapacity: true)
-        pendingCount.store(0, ordering: .releasing)
-    }
-
-    /// Into the page cache, on the caller's thread: a copy, not a disk access.
-    private func write(_ bytes: [UInt8], _ body: inout Body) throws(CacheError) {
         let (file, bodyOffset) = state.withLock { ($0.file, $0.bodyOffset) }
         guard let file else { throw .io(detail: "append before begin") }
         do throws(SystemError) {
-            try file.descriptor.write(bytes, at: bodyOffset + body.written)
+            try file.write(body.pending, at: bodyOffset + body.written)
         } catch {
-            throw .io(detail: "\(error)")
+            return try passThrough(&body, for: .disk(error))
         }
-        body.written += Int64(bytes.count)
+        body.written += Int64(body.pending.count)
         file.reservation?.wrote(upTo: bodyOffset + body.written)
+        body.pending.removeAll(keepingCapacity: body.pending.count <= Self.gatheredBytes)
+        pendingCount.store(0, ordering: .releasing)
     }
 
-    private func refusing<Value>(_ event: () throws(Machine.Refusal) -> Value) throws(CacheError) -> Value {
+    func refusing<Value>(_ event: () throws(Machine.Refusal) -> Value) throws(CacheError) -> Value {
         do throws(Machine.Refusal) {
             return try event()
         } catch {

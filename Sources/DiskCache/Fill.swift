@@ -6,7 +6,8 @@ import Synchronization
 /// A fill in progress. It does not care who fills, nor whether its first client is still there.
 ///
 /// Two locks: `body` orders the writes and is held during them, `state` answers followers and is held for moments. `body`
-/// is taken before `state`, never after it; continuations are resumed with neither held.
+/// is taken before the cache's index, and that before `state`, never the other way; continuations are resumed with neither
+/// held.
 package final class Fill: Sendable {
     package let key: ObjectKey
     /// The study's epoch for which it began; 0: not known.
@@ -18,6 +19,10 @@ package final class Fill: Sendable {
         var machine: Machine
         var file: FillFile?
         var bodyOffset: Int64 = 0
+        /// The bytes that are kept nowhere else, of a body that passes through.
+        var window: FillWindow?
+        /// The filler, while it waits for room in the window.
+        var room: CheckedContinuation<Void, Never>?
         var object: StoredObject?
         /// Stops the filler when nobody wants the fill any more.
         var stop: (@Sendable () -> Void)?
@@ -27,6 +32,8 @@ package final class Fill: Sendable {
         var hasher = BlockHasher()
         var pending: [UInt8] = []
         var written: Int64 = 0
+        /// Why it has just begun to pass through, until that is noted.
+        var passReason: PassReason?
     }
 
     let state: Mutex<State>
@@ -34,17 +41,20 @@ package final class Fill: Sendable {
     /// The bytes in `pending`: readable without waiting for a write to end.
     let pendingCount = Atomic<Int>(0)
 
-    private init(key: ObjectKey, limit: Int64, epoch: Int64, keepFilling: KeepFilling) {
+    weak let cache: DiskCache?
+
+    private init(key: ObjectKey, limit: Int64, epoch: Int64, keepFilling: KeepFilling, cache: DiskCache) {
         self.key = key
         self.epoch = epoch
+        self.cache = cache
         state = Mutex(State(machine: Machine(limit: limit, keepFilling: keepFilling)))
     }
 
     /// A fill and its first listener.
     static func begun(
-        for key: ObjectKey, limit: Int64, epoch: Int64, keepFilling: KeepFilling
+        for key: ObjectKey, limit: Int64, epoch: Int64, keepFilling: KeepFilling, cache: DiskCache
     ) -> (Fill, Follower) {
-        let fill = Fill(key: key, limit: limit, epoch: epoch, keepFilling: keepFilling)
+        let fill = Fill(key: key, limit: limit, epoch: epoch, keepFilling: keepFilling, cache: cache)
         guard let follower = fill.join() else { preconditionFailure("a fill that nobody else knows has not failed") }
         return (fill, follower)
     }

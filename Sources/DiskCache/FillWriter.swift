@@ -48,22 +48,22 @@ package final class FillWriter: Sendable {
     }
 
     /// Says what is coming; followers may start. Makes the file on a worker and reserves its space, or the first of it.
+    /// What cannot be kept passes through to those who listen by then.
     ///
     /// - Parameter expectedLength: the body's length in bytes, if the source announced one.
-    /// - Throws: ``CacheError/tooLarge(limit:)``, or ``CacheError/io(detail:)`` when there is no room.
+    /// - Throws: ``CacheError/fillFailed(_:)`` when nobody listens to what cannot be kept.
     package func begin(_ description: ObjectDescription, expectedLength: Int64?) async throws(CacheError) {
         do throws(CacheError) {
-            guard let bodyOffset = ObjectHeader.bodyOffset(for: key, description) else {
-                throw .io(detail: "the object's key and description don't fit into a header")
-            }
-            if let expectedLength, expectedLength > cache.bodyLimit { throw .tooLarge(limit: cache.bodyLimit) }
-            let reserved = expectedLength.map { ObjectLayout.fileSize(bodyOffset: bodyOffset, length: max(0, $0)) }
-            let file = try await cache.makeFillFile(reserving: reserved ?? 0)
-            do throws(CacheError) {
-                try fill.begin(description, expectedLength: expectedLength, file: file, bodyOffset: bodyOffset)
-            } catch {
-                cache.discard(file)
-                throw error
+            switch await file(for: description, expectedLength: expectedLength) {
+            case .success((let file, let bodyOffset)):
+                do throws(CacheError) {
+                    try fill.begin(description, expectedLength: expectedLength, file: file, bodyOffset: bodyOffset)
+                } catch {
+                    cache.discard(file)
+                    throw error
+                }
+            case .failure(let obstacle):
+                try fill.begin(description, expectedLength: expectedLength, passedThroughFor: obstacle.reason)
             }
         } catch {
             fail(FillFailure(error))
@@ -71,15 +71,34 @@ package final class FillWriter: Sendable {
         }
     }
 
-    /// Takes the next bytes of the body.
+    private struct Obstacle: Error { let reason: PassReason }
+
+    private func file(
+        for description: ObjectDescription, expectedLength: Int64?
+    ) async -> Result<(FillFile, Int64), Obstacle> {
+        guard let bodyOffset = ObjectHeader.bodyOffset(for: key, description) else {
+            return .failure(Obstacle(reason: .noHeader))
+        }
+        if let expectedLength, expectedLength > cache.bodyLimit {
+            return .failure(Obstacle(reason: .tooLarge(limit: cache.bodyLimit)))
+        }
+        let reserved = expectedLength.map { ObjectLayout.fileSize(bodyOffset: bodyOffset, length: max(0, $0)) }
+        do throws(SystemError) {
+            return .success((try await cache.makeFillFile(reserving: reserved ?? 0), bodyOffset))
+        } catch {
+            return .failure(Obstacle(reason: .disk(error)))
+        }
+    }
+
+    /// Takes the next bytes of the body. Suspends while what passes through finds no room behind the slowest follower.
     ///
-    /// - Throws: ``CacheError/tooLarge(limit:)``, or ``CacheError/io(detail:)`` when the disk is full or failing or more
-    ///   bytes came than were announced.
+    /// - Throws: ``CacheError/io(detail:)`` when more bytes came than were announced, ``CacheError/fillFailed(_:)`` when
+    ///   nobody listens to what cannot be kept.
     package func append(_ bytes: [UInt8]) async throws(CacheError) {
         do throws(CacheError) {
             try fill.append(bytes)
+            if fill.isPassedThrough { return try await fill.makeRoom() }
         } catch {
-            if case .io(let detail) = error { cache.failures.note(detail) }
             fail(FillFailure(error))
             throw error
         }
@@ -97,10 +116,16 @@ package final class FillWriter: Sendable {
     /// it began with. An object that stands there already stays, but for one that was not acceptable; if that holds the same
     /// bytes, its tag stays. Followers may finish before this returns.
     ///
-    /// - Throws: ``CacheError/io(detail:)`` when bytes are missing or the disk fails.
+    /// What cannot be made durable is published nowhere, and handed to those who wait for it.
+    ///
+    /// - Throws: ``CacheError/io(detail:)`` when bytes are missing.
     package func commit() async throws(CacheError) {
         do throws(CacheError) {
-            let sealed = try fill.seal()
+            guard let sealed = try fill.seal() else {
+                guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
+                cache.abandon(fill, isShared: generation != nil)
+                return fill.finishUnkept()
+            }
             let object = try await cache.publish(fill, sealed, under: generation, replacing: replaces)
             if !hasEnded.exchange(true, ordering: .acquiringAndReleasing) { fill.finish(object) }
             // Publishing has unregistered it already, in the same breath as it became an object.

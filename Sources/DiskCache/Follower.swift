@@ -21,6 +21,8 @@ package final class Follower: Sendable {
     package enum Piece: Sendable, Equatable {
         /// It lies in this file, which the fill holds open.
         case file(descriptor: Int32, offset: Int64, length: Int64)
+        /// It passes through.
+        case bytes([UInt8])
     }
 
     /// Suspends until the description is known.
@@ -42,7 +44,8 @@ package final class Follower: Sendable {
     /// - Throws: ``CacheError/fillFailed(_:)``, with `CancellationError` when the caller's task is cancelled.
     package func next(upTo end: Int64? = nil) async throws(CacheError) -> Piece? {
         while true {
-            let step = fill.state.withLock { $0.step(of: id, upTo: end ?? .max) }
+            let (step, room) = fill.state.withLock { ($0.step(of: id, upTo: end ?? .max), $0.roomWaiter()) }
+            room?.resume()
             switch step {
             case .piece(let piece): return piece
             case .end: return nil
@@ -56,43 +59,53 @@ package final class Follower: Sendable {
     ///
     /// - Throws: ``CacheError/io(detail:)``.
     package func bytes(of piece: Piece, on workers: WorkerPool) async throws(CacheError) -> [UInt8] {
-        guard case .file(let descriptor, let offset, let length) = piece else { return [] }
-        return try await workers.run { [fill] () throws(CacheError) -> [UInt8] in
-            defer { withExtendedLifetime(fill) {} }
-            do throws(SystemError) {
-                return try Descriptor.read(descriptor, at: offset, count: Int(length))
-            } catch {
-                throw .io(detail: "\(error)")
+        switch piece {
+        case .bytes(let bytes): return bytes
+        case .file(let descriptor, let offset, let length):
+            return try await workers.run { [fill] () throws(CacheError) -> [UInt8] in
+                defer { withExtendedLifetime(fill) {} }
+                do throws(SystemError) {
+                    return try Descriptor.read(descriptor, at: offset, count: Int(length))
+                } catch {
+                    throw .io(detail: "\(error)")
+                }
             }
         }
     }
 
     /// Says that nothing before that place of the body is wanted; beyond its end, that no byte is.
     package func skip(to offset: Int64) {
-        _ = fill.state.withLock { $0.machine.take(upTo: offset, id: id) }
+        let room = fill.state.withLock { state in
+            _ = state.machine.take(upTo: offset, id: id)
+            return state.roomWaiter()
+        }
+        room?.resume()
     }
 
-    /// Suspends until the object is published, or finished when it is not to be.
+    /// Suspends until the object is published, or whole when it is not to be.
     ///
-    /// - Throws: ``CacheError/fillFailed(_:)``, with `CancellationError` when the caller's task is cancelled.
+    /// - Throws: ``CacheError/notKept`` of one that passes through and is too long to be had as a whole: this listener has
+    ///   lost nothing and can still be sent its bytes; ``CacheError/fillFailed(_:)``, with `CancellationError` when the
+    ///   caller's task is cancelled.
     package func object() async throws(CacheError) -> StoredObject {
         while true {
-            let (object, failure) = fill.state.withLock { state -> (StoredObject?, FillFailure?) in
-                if case .failed(let failure) = state.machine.phase { return (nil, failure) }
-                return (state.object, nil)
+            switch fill.state.withLock({ $0.whole }) {
+            case .object(let object): return object
+            case .failed(let failure): throw .fillFailed(failure)
+            case .gone: throw .notKept
+            case .inPieces: return try await fill.gathered()
+            case .growing: try await suspend(until: .object)
             }
-            if let object { return object }
-            if let failure { throw .fillFailed(failure) }
-            try await suspend(until: .object)
         }
     }
 
     /// Listens no more. Once is enough, twice does no harm.
     package func leave() {
-        let stop = fill.state.withLock { state -> (@Sendable () -> Void)? in
-            guard state.machine.leave(id: id, failure: FillFailure(FillUnwanted())) else { return nil }
-            return state.stop.take()
+        let (stop, room) = fill.state.withLock { state in
+            let isUnwanted = state.machine.leave(id: id, failure: FillFailure(FillUnwanted()))
+            return (isUnwanted ? state.stop.take() : nil, state.roomWaiter())
         }
+        room?.resume()
         stop?()
     }
 
@@ -136,10 +149,39 @@ extension Fill.State {
     }
 
     private mutating func give(_ range: Range<Int64>, to id: Int) -> Step {
-        machine.give(upTo: range.upperBound, id: id)
-        let length = range.upperBound - range.lowerBound
-        guard let file else { return .end }
+        if let memoryBegin = machine.memoryBegin, range.lowerBound >= memoryBegin {
+            guard let bytes = window?.bytes(from: range.lowerBound, upTo: range.upperBound) else {
+                return .failed(FillFailure(CacheError.notKept))
+            }
+            machine.give(upTo: range.lowerBound + Int64(bytes.count), id: id)
+            return .piece(.bytes(bytes))
+        }
+        let end = min(range.upperBound, machine.memoryBegin ?? .max)
+        guard let file else { return .failed(FillFailure(CacheError.notKept)) }
+        machine.give(upTo: end, id: id)
         return .piece(
-            .file(descriptor: file.descriptor.number, offset: bodyOffset + range.lowerBound, length: length))
+            .file(
+                descriptor: file.descriptor.number, offset: bodyOffset + range.lowerBound,
+                length: end - range.lowerBound))
+    }
+
+    enum Whole {
+        case object(StoredObject)
+        /// Passed through, and still here.
+        case inPieces
+        /// Passed through, and partly gone.
+        case gone
+        case growing
+        case failed(FillFailure)
+    }
+
+    var whole: Whole {
+        if let object { return .object(object) }
+        switch machine.phase {
+        case .failed(let failure): return .failed(failure)
+        case _ where machine.isStreamOnly: return .gone
+        case .sealed, .finished: return machine.memoryBegin == nil ? .growing : .inPieces
+        case .opened, .growing: return .growing
+        }
     }
 }

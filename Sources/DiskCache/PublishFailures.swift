@@ -21,8 +21,13 @@ final class PublishFailures: Sendable {
     var count: Int64 { state.withLock { $0.count } }
 
     func note(_ reason: String, now: ContinuousClock.Instant = .now) {
+        state.withLock { $0.count += 1 }
+        tell(reason, now: now)
+    }
+
+    /// Says what is no failure, in the same while.
+    func tell(_ reason: String, now: ContinuousClock.Instant = .now) {
         let untold = state.withLock { state -> Int? in
-            state.count += 1
             if let next = state.nextLine, now < next {
                 state.untold += 1
                 return nil

@@ -19,13 +19,17 @@ package final class StoredObject: Sendable {
     private let workers: WorkerPool
     private weak let cache: DiskCache?
     private let wasSuspect: Bool
+    /// Of one that lies in memory.
+    private let share: WindowShare?
     private let isWholeVerified: Atomic<Bool>
     private let verifiedBlocks: Mutex<BlockSet>
 
     init(
         key: ObjectKey, description: ObjectDescription, length: Int64, bodyOffset: Int64,
-        file: Descriptor, isVerified: Bool, isSuspect: Bool = false, cache: DiskCache?, workers: WorkerPool
+        file: Descriptor, isVerified: Bool, isSuspect: Bool = false, cache: DiskCache?, workers: WorkerPool,
+        share: WindowShare? = nil
     ) {
+        self.share = share
         self.key = key
         self.description = description
         self.length = length

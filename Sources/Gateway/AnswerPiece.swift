@@ -11,7 +11,7 @@ enum AnswerPiece: Sendable {
     case filling(Follower, from: Int64, to: Int64?)
     /// A stored document whose placeholders are completed with the client's base URL.
     case completed(StoredObject, Range<Int64>, placeholders: Int)
-    /// The same of a document that is still growing.
+    /// The same of a document that is still growing, or passes through.
     case completing(Follower)
 
     /// Nil when it is not known yet.

@@ -45,7 +45,14 @@ extension Gateway {
         guard case .filling(let follower, let description, let outcome) = obtained,
             description.mediaType.hasPrefix("application/dicom+")
         else { return obtained }
-        do { return .stored(try await follower.object(), outcome) } catch { throw Problem(error) }
+        do {
+            return .stored(try await follower.object(), outcome)
+        } catch .notKept {
+            // It passes through: sent without a length.
+            return obtained
+        } catch {
+            throw Problem(error)
+        }
     }
 
     /// A list of frames is sent one after the other, the next looked for before the present one is sent: a list of any
@@ -61,10 +68,13 @@ extension Gateway {
             objectClass: next.objectClass.word)
         for index in objects.indices {
             let present = next
+            // What passes through waits for its client, and with it perhaps what the next one waits for.
+            let isPassedThrough = present.isPassedThrough
+            if isPassedThrough { try await sink.send(present, target: target) }
             if index + 1 < objects.count {
                 next = try await obtain(objects[index + 1], of: target, located, request, context)
             }
-            try await sink.send(present, target: target)
+            if !isPassedThrough { try await sink.send(present, target: target) }
         }
         try await sink.finish()
     }
@@ -139,8 +149,13 @@ extension Gateway {
                 sent += length
                 try await context.write(
                     FileRegion(descriptor: descriptor, offset: offset, length: length, owner: follower.fill))
+            case .bytes(let bytes):
+                sent += Int64(bytes.count)
+                try await context.write(bytes)
             }
         }
+        // It may have turned out half-way.
+        if follower.fill.isPassedThrough { context.entry.cache = .bypass }
         follower.leave()
         if let to, sent < to - from {
             throw Problem(status: 502, "What is being fetched has ended before the part that was asked for.")

@@ -28,6 +28,14 @@ enum Obtained {
         }
     }
 
+    /// Whether it cannot be kept, and comes no faster than its client takes it.
+    var isPassedThrough: Bool {
+        switch self {
+        case .filling(let follower, _, _), .growing(let follower, _, _, _): follower.fill.isPassedThrough
+        case .stored, .slice: false
+        }
+    }
+
     var outcome: CacheOutcome {
         switch self {
         case .stored(_, let outcome), .filling(_, _, let outcome): outcome
@@ -116,7 +124,7 @@ extension Gateway {
         context.entry.backend = description.backend
         if outcome != .follow { context.entry.upstreamFirstByte = ContinuousClock.now - context.startedAt }
         if isPrivate, object == .instance(syntax: ObjectClass.stored) { context.ownInstance = follower }
-        return .filling(follower, description, outcome)
+        return .filling(follower, description, follower.fill.isPassedThrough ? .bypass : outcome)
     }
 
     /// Fetches nothing for a client that forbids it, and spares a backend the same question when it said a moment ago that there

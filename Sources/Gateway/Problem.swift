@@ -33,6 +33,8 @@ package struct Problem: Error, Sendable {
     package var isBackendAbsence = false
     /// A stored object was dropped because its bytes were not those that had been stored.
     package var isDamage = false
+    /// The object came and could not be kept as a whole: the archive may be asked for the part itself.
+    package var isNotKept = false
     /// Whether another variant of the same object may be had where this one cannot.
     package var allowsNextVariant = false
 
@@ -53,7 +55,9 @@ struct RefusedResource: Sendable {
 
 extension Problem {
     /// Whether the archive answered, and what it said concerns this resource or form alone: it may be asked in other words.
-    var isRefusal: Bool { isBackendRefusal || allowsNextVariant || !refusedResources.isEmpty || status == 501 }
+    var isRefusal: Bool {
+        isNotKept || isBackendRefusal || allowsNextVariant || !refusedResources.isEmpty || status == 501
+    }
 
     /// Whether the archive failed, so that what it said before may serve in need.
     var isOutage: Bool { [500, 502, 503, 504].contains(status) }
@@ -98,8 +102,13 @@ extension Problem {
 
     init(_ error: CacheError) {
         switch error {
-        case .tooLarge(let limit):
-            self.init(status: 413, "The object is larger than the \(limit) bytes that this gateway carries.")
+        case .tooLarge, .notKept:
+            self.init(
+                status: 503,
+                "The answer is made from a whole object, which the gateway's cache cannot keep at present: it is too large, "
+                    + "or the cache's disk is full or failing.")
+            retryAfter = 30
+            isNotKept = true
         case .damaged:
             self.init(status: 503, "A stored object was found damaged and is fetched anew. Ask again.")
             retryAfter = 1

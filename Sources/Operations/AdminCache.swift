@@ -131,6 +131,7 @@ extension CacheStatistics {
             ("pinned_bytes", .integer(pinnedBytes)),
             ("fills", .integer(Int64(fills))), ("reserved_bytes", .integer(reserved)),
             ("open_files", .integer(Int64(descriptors))),
+            ("passed_through", .integer(passedThrough)),
             ("evicted_series", .integer(evictedSeries)), ("evicted_bytes", .integer(evictedBytes)),
             ("last_evicted_age_seconds", lastEvictedAge.map { .integer($0.components.seconds) } ?? .null),
             ("damaged", .integer(damaged)), ("not_stored", .integer(failedPublishes)),

@@ -107,7 +107,7 @@ import Testing
         var tooLarge = Machine(limit: 10)
         #expect(throws: Machine.Refusal.tooLarge(limit: 10)) { try growing(&tooLarge, expected: 11) }
         var negative = Machine(limit: 10)
-        #expect(throws: Machine.Refusal.tooLarge(limit: 10)) { try growing(&negative, expected: -1) }
+        #expect(throws: Machine.Refusal.outOfOrder) { try growing(&negative, expected: -1) }
     }
 
     @Test func eventsOutOfOrderAreRefused() throws {
@@ -127,6 +127,48 @@ import Testing
         _ = machine.finish(description)
         let wokenTooLate = machine.fail("too late")
         #expect(wokenTooLate == [])
+    }
+
+    @Test func whatPassesThroughHasNoLimitAndCanBeJoinedUntilItsBeginningIsGone() throws {
+        var machine = Machine(limit: 10)
+        let joinedFirst = machine.join()
+        let first = try #require(joinedFirst)
+        try growing(&machine)
+        _ = try write(10, upTo: 10, &machine)
+        let isUnwanted = machine.passThrough(failure: "nobody")
+        #expect(!isUnwanted && machine.memoryBegin == 10)
+        _ = try write(10, upTo: 20, &machine)
+        let joinedSecond = machine.join()
+        let second = try #require(joinedSecond)
+        let waits = machine.enqueue(.object, id: second, waiter: "object")
+        #expect(waits)
+        let woken = machine.letGoOfBeginning()
+        #expect(woken == ["object"])
+        let tooLate = machine.join()
+        #expect(tooLate == nil)
+        let atFirst = machine.slowest
+        #expect(atFirst == 0)
+        machine.give(upTo: 15, id: first)
+        let positions = [machine.take(id: first), machine.take(upTo: 12, id: second)]
+        #expect(positions == [15, 12])
+        let slowest = machine.slowest
+        #expect(slowest == 12)
+        let isStillWanted = machine.leave(id: first, failure: "left")
+        #expect(!isStillWanted)
+        let hasEnded = machine.leave(id: second, failure: "left")
+        #expect(hasEnded)
+        #expect(throws: Machine.Refusal.outOfOrder) { try machine.admit(1) }
+    }
+
+    @Test func nobodyListensToWhatIsNotKept() throws {
+        var machine = Machine(limit: 10)
+        machine.start()
+        let joined = machine.join()
+        let listener = try #require(joined)
+        _ = machine.leave(id: listener, failure: "left")
+        try growing(&machine)
+        let isUnwanted = machine.passThrough(failure: "nobody")
+        #expect(isUnwanted)
     }
 
     @Test func placeholdersAreAmendedUntilTheEnd() throws {

@@ -182,6 +182,7 @@ extension Follower.Piece {
             let got = unsafe pread(descriptor, &bytes, bytes.count, Int(offset))
             guard got == bytes.count else { throw Unexpected(what: "the file is shorter than was said") }
             return bytes
+        case .bytes(let bytes): return bytes
         }
     }
 }

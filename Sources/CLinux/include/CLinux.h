@@ -39,6 +39,8 @@ int clinux_renameat2(int from_dir, const char *from, int to_dir, const char *to,
 int clinux_unacknowledged(int fd);
 /* An unnamed file in a directory (O_TMPFILE), or -1 where the file system has none. */
 int clinux_unnamed_file(int dir, unsigned mode);
+/* A file that lies in memory alone (memfd_create(2)). */
+int clinux_memory_file(void);
 /* Gives an unnamed file its name. */
 int clinux_link_fd(int fd, int to_dir, const char *to);
 /* Opens a relative path without following a symbolic link in any of its components and without leaving the directory. */
