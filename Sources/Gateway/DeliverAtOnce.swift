@@ -34,6 +34,7 @@ extension Gateway {
             let answer = compose([.stored(object, .hit)], of: target, request, context)
             guard let (head, body) = whole(answer, context) else { return false }
             context.entry.backend = description.backend
+            recheckIfDue(resolution, at: moment, on: context.loop)
             context.respond(head, body: body)
             return true
         }

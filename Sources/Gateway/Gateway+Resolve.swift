@@ -55,6 +55,7 @@ extension Gateway {
             choice: choice(in: resolution, series: series))
         if !passesClientCredentials(located) {
             located.demand = demand(of: context, at: await epochs.moment(of: resolution))
+            recheckIfDue(resolution, at: located.demand.moment, on: context.loop)
         }
         return located
     }

@@ -35,6 +35,9 @@ package final class Gateway: RequestHandler {
     let absences: BriefMemory<AbsentObject, Problem>
     /// What could not be renewed a moment ago.
     let failedRenewals = BriefMemory<ObjectKey, Void>(lifetime: .seconds(10))
+    let rechecks = RecheckQueue()
+    /// Studies whose archives could not be asked a moment ago.
+    let failedRechecks = BriefMemory<UID, Void>(lifetime: .seconds(600))
     let collectionFills = CollectionFills()
     let memberships = MembershipBook()
     let seriesCounts = SeriesCounts()

@@ -98,8 +98,8 @@ import Testing
     }
 
     private func renew(_ cache: DiskCache, _ key: ObjectKey, _ body: [UInt8], tag: String, epoch: Int64) async throws {
-        guard case .fill(let writer, let listener) = try await cache.open(key, epoch: epoch, accepting: { $0.epoch == epoch })
-        else {
+        let opening = try await cache.open(key, epoch: epoch, accepting: { $0.epoch == epoch })
+        guard case .fill(let writer, let listener) = opening else {
             throw Unexpected(what: "no licence to fill")
         }
         try await fill(writer, body, tag: tag, epoch: epoch)

@@ -320,3 +320,37 @@ def test_clients_insist_in_vain_unless_configured(ward):
     ward.archive.forget()
     ward.get(**{"Cache-Control": "no-cache"})
     assert ward.archive.requests == []
+
+
+# Corrections that no record tells of.
+
+
+def test_a_silent_correction_is_found(ward):
+    ward = ward(recheck_instances="1s")
+    assert (ward.name(), ward.name_in_metadata()) == ("Yesterday", "Yesterday")
+    pixels = only_part(ward.frame()).body
+    ward.stored("metadata.json")
+    ward.stored("instance,stored")
+    ward.put(ward.instances[0], "Today")
+
+    def is_found():
+        ward.get("/frames/1", FRAMES_AS_STORED)  # the study is in use
+        return any(entry.get("raised_for") == "metadata" for entry in ward.gateway.log_entries())
+
+    wait_until(is_found, 20, "the re-check")
+    assert (ward.name(), ward.name_in_metadata()) == ("Today", "Today")
+    assert only_part(ward.frame()).body == pixels
+
+
+def test_what_agrees_stays(ward):
+    ward = ward(recheck_instances="1s")
+    assert ward.name_in_metadata() == "Yesterday"
+    ward.stored("metadata.json")
+    ward.archive.forget()
+
+    def is_rechecked():
+        assert ward.name_in_metadata() == "Yesterday"
+        return ward.archive.count("/metadata") >= 2
+
+    wait_until(is_rechecked, 20, "two re-checks")
+    assert not any("raised_for" in entry for entry in ward.gateway.log_entries())
