@@ -6,12 +6,13 @@ PYTHON := .build/venv/bin/python
 BED := cd Tests/EndToEnd && $(CURDIR)/$(PYTHON) -m bed
 FORMATTED := Sources Tests Benchmarks Package.swift
 
-.PHONY: help demo test test-swift test-fuzz test-end-to-end fuzz bed bed-down bench bench-million build lint format clean
+.PHONY: help demo test test-swift tsan test-fuzz test-end-to-end fuzz bed bed-down bench bench-million build lint format clean
 
 help:
 	@echo 'make demo [ARGS=--once]  a gateway over a few synthetic studies; asks itself for them and says what came back'
 	@echo 'make build               the release executable, .build/release/wadogate'
 	@echo 'make test                every test: Swift, and end to end against real servers'
+	@echo 'make tsan                the cache under load, under ThreadSanitizer'
 	@echo 'make fuzz [SECONDS=60]   fuzzes every reader of foreign bytes for so long each; HARNESSES=… for some of them'
 	@echo 'make bed, make bed-down  two archives, a FHIR server and the gateway on loopback, loaded; and their end'
 	@echo 'make bench [ARGS=--json]  speed and memory of parsing, DICOM JSON, rewriting, and a series’ metadata; and what'
@@ -33,6 +34,11 @@ test: test-swift test-fuzz test-end-to-end
 test-swift:
 	@Scripts/install build
 	$(SWIFT) test --disable-xctest --no-parallel $(FLAGS)
+
+# Under ThreadSanitizer, in a build folder of its own: 64 clients on random objects and ranges during eviction and purge.
+tsan:
+	@Scripts/install build
+	$(SWIFT) test --disable-xctest --no-parallel --sanitize=thread --scratch-path .build/tsan --filter StressTests
 
 # Long enough to read the corpus, and to notice what breaks at once.
 test-fuzz:

@@ -58,6 +58,7 @@ extension Connection {
         case .failed: lose(.clientGone)
         case .fileFailed(let error):
             server.log(.fileUnreadable(error))
+            if case .file(let region)? = output.segments.first { (region.owner as? any FileRegionOwner)?.fileFailed() }
             lose(.aborted)
         }
     }

@@ -5,7 +5,8 @@ package struct FileRegion: Sendable {
     package let descriptor: Int32
     /// The first byte's place in the file.
     package let offset: Int64
-    /// Bytes, 0 or more. A file that turns out to be shorter breaks the answer off.
+    /// Bytes, 0 or more. A file that turns out to be shorter, or can't be read, breaks the answer off; the owner is told if
+    /// it is a ``FileRegionOwner``.
     package let length: Int64
     package let owner: any AnyObject & Sendable
 
@@ -15,6 +16,12 @@ package struct FileRegion: Sendable {
         self.length = length
         self.owner = owner
     }
+}
+
+/// An owner that wants to know when its file failed under an answer, so that the next one need not fail as well.
+package protocol FileRegionOwner: AnyObject, Sendable {
+    /// Its file can't be read, or is shorter than was said. On a loop.
+    func fileFailed()
 }
 
 /// A body that is there as a whole.

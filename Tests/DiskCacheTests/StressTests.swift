@@ -14,10 +14,10 @@ import Testing
             $0.maxSize = 60 * 8192
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for client in 0..<16 {
+            for client in 0..<64 {
                 group.addTask {
                     try await bed.on(client) {
-                        for step in 0..<40 { try await use(cache, instance: (client * 7 + step * 13) % 40, step) }
+                        for step in 0..<10 { try await use(cache, instance: (client * 7 + step * 13) % 40, step) }
                     }
                 }
             }
@@ -46,7 +46,11 @@ import Testing
         let key = try key(study: instance % 4, series: instance % 8, instance: instance)
         let expected = body(3000 + 100 * instance, seed: UInt64(instance + 1))
         switch try await cache.open(key) {
-        case .hit(let object): #expect(try await object.bytes() == expected)
+        case .hit(let object):
+            let begin = step * 997 % expected.count
+            let end = min(expected.count, begin + 1 + step * 613)
+            #expect(try await object.read(at: Int64(begin), length: end - begin) == Array(expected[begin..<end]))
+            #expect(try await object.bytes() == expected)
         case .follow(let follower):
             do {
                 #expect(try await follower.bytes() == expected)
