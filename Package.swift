@@ -81,7 +81,9 @@ let package = Package(
             swiftSettings: settings),
 
         .executableTarget(
-            name: "Benchmarks", dependencies: ["CachePolicy", "DICOM", "HTTP", "WADO"], path: "Benchmarks/Pure",
+            name: "Benchmarks",
+            dependencies: ["CachePolicy", "DICOM", "EventLoop", "Gateway", "HTTP", "Operations", "WADO"],
+            path: "Benchmarks/Pure",
             swiftSettings: settings),
 
         .executableTarget(

@@ -53,6 +53,10 @@ CASES = {
     ),
     "reencode-big-endian": ("100 MB of Big Endian become Little Endian", {"MB/s": "object size over CPU time"}),
     "frames-1-bit": ("1-bit frames that begin within a byte", {"MB/s": "frame bytes a second of CPU"}),
+    "count-request": (
+        "/metrics is told of a finished request, with 16 backends configured",
+        {"hit ns": "of a hit, in nanoseconds of CPU", "list ns": "of a list of objects that needed a backend"},
+    ),
     "eviction-zipf": ("30 studies, room for ten, visited by Zipf's law", _KEPT),
     "eviction-exports": ("the same, and now and then an export of fifteen studies", _KEPT),
     "eviction-aging": ("the same without exports, but new studies take the place of old ones", _KEPT),

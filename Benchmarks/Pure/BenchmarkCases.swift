@@ -10,7 +10,7 @@ enum BenchmarkCases {
     private static var cases: [(name: String, run: () throws -> Figures)] {
         var cases: [(name: String, run: () throws -> Figures)] = [
             ("slice-json", SmallInstances.run), ("reencode-big-endian", Reencoding.run),
-            ("frames-1-bit", BitFrames.run),
+            ("frames-1-bit", BitFrames.run), ("count-request", CountingRequests.run),
         ]
         for trace in Eviction.Trace.allCases { cases.append(("eviction-\(trace.rawValue)", { Eviction.run(trace) })) }
         for document in MetadataDocument.allCases {

@@ -35,6 +35,7 @@ final class Filler: @unchecked Sendable {
     private var hasBegun = false
     /// For the report.
     private var bytes: Int64 = 0
+    private var isUnchanged = false
     private var askedBackend: String?
     private(set) var hasFailed = false
     /// Those of the answer that the object comes from; nil where it is made from another resource.
@@ -67,6 +68,7 @@ final class Filler: @unchecked Sendable {
         do throws(Problem) {
             try await fillFromFirstAble()
             do { try await writer.commit() } catch { throw Problem(error) }
+            if isUnchanged { report.result = .unchanged }
         } catch {
             hasFailed = true
             if error.isBackendAbsence, clientAuthorization == nil {
@@ -76,7 +78,7 @@ final class Filler: @unchecked Sendable {
             writer.fail(FillFailure(error))
             report.result = error.fillResult
         }
-        (report.backend, report.bytes) = (askedBackend, bytes)
+        (report.backend, report.bytes) = (askedBackend, isUnchanged ? 0 : bytes)
         report.duration = ContinuousClock.now - start
         gateway.reports.fill(report, loop)
     }
@@ -108,7 +110,9 @@ final class Filler: @unchecked Sendable {
         let response = try await gateway.get(
             request, if: condition, on: loop, clientAuthorization: clientAuthorization)
         if response.head.status == 304, let former, condition != nil {
-            return try await refill(from: former, response.head.fields)
+            try await refill(from: former, response.head.fields)
+            isUnchanged = true
+            return
         }
         answerFields = translates ? nil : response.head.fields
         guard response.head.status == 200 else {

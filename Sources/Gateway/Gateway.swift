@@ -7,6 +7,7 @@ import FHIR
 import HTTP
 package import HTTPServer
 package import StudyDirectory
+import Synchronization
 package import Upstream
 import WADO
 
@@ -42,6 +43,7 @@ package final class Gateway: RequestHandler {
     let memberships = MembershipBook()
     let seriesCounts = SeriesCounts()
     let reports: GatewayReports
+    let negativeHitCount = Atomic<Int64>(0)
 
     package init(
         settings: GatewaySettings, upstream: Upstream, directory: StudyDirectory, cache: DiskCache,
@@ -77,6 +79,9 @@ package final class Gateway: RequestHandler {
             context.refuse(error)
         }
     }
+
+    /// How often a backend was spared a question that it had answered with "no such object" a moment ago.
+    package var negativeHits: Int64 { negativeHitCount.load(ordering: .relaxed) }
 
     /// Fetches and derivations under way.
     package var fillsRunning: Int { runningFills.count }

@@ -32,6 +32,8 @@ package struct FillReport: Sendable {
     package enum Result: String, Sendable, CaseIterable {
         /// Its object is published, or would be but for a purge.
         case complete
+        /// The backend said that what is stored still holds, and sent nothing.
+        case unchanged
         /// The backend answered, and has or gives no such object.
         case refused
         /// The backend or the disk failed, or what came was not what was asked for.

@@ -7,6 +7,7 @@ import FHIR
 import HTTP
 import HTTPServer
 import StudyDirectory
+import Synchronization
 import Upstream
 import WADO
 
@@ -133,6 +134,7 @@ extension Gateway {
         _ writer: FillWriter, _ object: AbsentObject, _ demand: Demand, at now: ContinuousClock.Instant
     ) throws(Problem) {
         var refusal = demand.renewedSince == nil ? absences.value(for: object, at: now) : nil
+        if refusal != nil { negativeHitCount.wrappingAdd(1, ordering: .relaxed) }
         if demand.isOnlyIfCached { refusal = .notStored }
         guard let refusal else { return }
         writer.fail(FillFailure(refusal))

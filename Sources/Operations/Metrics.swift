@@ -1,8 +1,9 @@
 // What is counted as it happens: requests and fills. Each report costs a few additions to cells of the loop it came from.
 // What can be asked at any time stands in MetricsObserved.
-import CachePolicy
+package import CachePolicy
 package import EventLoop
 package import Gateway
+import Synchronization
 
 /// The metrics of one process.
 package final class Metrics: Sendable {
@@ -28,6 +29,15 @@ package final class Metrics: Sendable {
 
     /// In the order of the page.
     let blocks: [MetricsBlock]
+
+    /// Epochs raised, by the word of the reason: seldom, and from any thread.
+    let epochs = Mutex<[String: Int64]>(
+        Dictionary(uniqueKeysWithValues: StudyEpoch.Reason.allCases.filter { $0 != .unknown }.map { ($0.rawValue, 0) }))
+
+    /// A study's epoch was raised; any thread.
+    package func record(_ epoch: StudyEpoch) {
+        epochs.withLock { $0[epoch.reason.rawValue, default: 0] += 1 }
+    }
 
     // MARK: Reports (on the loop that they come from)
 
@@ -176,7 +186,8 @@ struct RecordedMetrics: Sendable {
             .counter(
                 "wadogate_fills_total", [.objectClass, .backend, .result],
                 """
-                Fetches of objects that have ended: complete; refused, when the backend answered and has no such object; \
+                Fetches of objects that have ended: complete; unchanged, when the backend said that what is stored still \
+                holds; refused, when it answered and has no such object; \
                 failed, for all else.
                 """),
             classes, backends, results)

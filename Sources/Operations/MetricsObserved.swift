@@ -7,9 +7,16 @@ package import Upstream
 package struct MetricsObservation: Sendable {
     package var cache = CacheStatistics()
     package var cacheMaxBytes: Int64 = 0
+    /// Of all walks since the start.
+    package var scrubbed = ScrubCount()
+    /// The walk that is under way, or the last one.
+    package var scrub = ScrubStatus()
     package var cacheFree: (bytes: Int64?, inodes: Int64?) = (nil, nil)
     package var backends: [(backend: String, counters: BackendCounters)] = []
     package var fillsRunning = 0
+    package var negativeHits: Int64 = 0
+    /// By reason; the page fills it in.
+    var epochsRaised: [String: Int64] = [:]
     /// Open connections of clients.
     package var connections = 0
     package var process = ProcessFigures()
@@ -22,6 +29,7 @@ package struct MetricsObservation: Sendable {
         var whole = self
         whole.cache = cache.statistics()
         (whole.cacheMaxBytes, whole.cacheFree) = (cache.maxSize, cache.freeSpace())
+        (whole.scrubbed, whole.scrub) = (cache.scrubTotal, cache.scrubStatus)
         whole.process = .now()
         return whole
     }
@@ -57,7 +65,7 @@ struct ObservedMetric: Sendable {
     }
 
     /// In the order of the page.
-    static let all = cache + removals + backends + process
+    static let all = cache + freshness + removals + scrubs + backends + process
 
     private static let cache: [ObservedMetric] = [
         ObservedMetric(.gauge("wadogate_fills_running", [], "Fetches and derivations under way.")) {
@@ -93,6 +101,14 @@ struct ObservedMetric: Sendable {
         ObservedMetric(
             .gauge("wadogate_cache_reserved_bytes", [], "Bytes that fills hold on disk and have not written yet.")
         ) { Double($0.cache.reserved) },
+        ObservedMetric(
+            .counter(
+                "wadogate_cache_passed_through_total", [],
+                "Bodies that were not kept, for their size or the disk's sake, and passed through to their clients.")
+        ) { Double($0.cache.passedThrough) },
+        ObservedMetric(.gauge("wadogate_cache_passing_bytes", [], "Bytes of such bodies in memory.")) {
+            Double($0.cache.passing)
+        },
         ObservedMetric(.gauge("wadogate_cache_free_bytes", [], "Room on the cache's file system.")) {
             $0.cacheFree.bytes.map { Double($0) }
         },
@@ -102,6 +118,27 @@ struct ObservedMetric: Sendable {
         ObservedMetric(.gauge("wadogate_cache_open_objects", [], "Stored objects whose file is kept open.")) {
             Double($0.cache.descriptors)
         },
+        ObservedMetric(
+            .gauge(
+                "wadogate_cache_waiting", [],
+                "1 while another process holds the cache's folder: nothing is shared nor stored until it lets go.")
+        ) { $0.cache.isWaiting ? 1 : 0 },
+    ]
+
+    private static let freshness: [ObservedMetric] = [
+        ObservedMetric(
+            .counter(
+                "wadogate_epochs_raised_total", [.reason],
+                "Studies whose stored headers and pictures counted as old from then on: subject, status, version or metadata changed."
+            )
+        ) { observation -> [([String], Double)] in
+            observation.epochsRaised.sorted { $0.key < $1.key }.map { ([$0.key], Double($0.value)) }
+        },
+        ObservedMetric(
+            .counter(
+                "wadogate_negative_hits_total", [],
+                "Questions that a backend was spared, since it had said a moment ago that there is no such object.")
+        ) { Double($0.negativeHits) },
     ]
 
     private static let removals: [ObservedMetric] = [
@@ -133,6 +170,32 @@ struct ObservedMetric: Sendable {
                 "wadogate_cache_failed_publishes_total", [],
                 "Objects that came whole, or were about to, and could not be stored.")
         ) { Double($0.cache.failedPublishes) },
+    ]
+
+    private static let scrubs: [ObservedMetric] = [
+        ObservedMetric(
+            .counter("wadogate_scrubbed_objects_total", [], "Stored objects read whole and found as they were stored.")
+        ) { Double($0.scrubbed.objects) },
+        ObservedMetric(.counter("wadogate_scrubbed_bytes_total", [], "Bytes of objects read to verify them.")) {
+            Double($0.scrubbed.bytes)
+        },
+        ObservedMetric(
+            .counter("wadogate_scrub_damaged_total", [], "Objects found damaged by walks over the cache, and dropped.")
+        ) { Double($0.scrubbed.damaged) },
+        ObservedMetric(
+            .gauge(
+                "wadogate_scrub_foreign_files", [],
+                "Files met on this or the last walk that the cache did not put there.")
+        ) { $0.scrub.started == nil ? nil : Double($0.scrub.count.foreign) },
+        ObservedMetric(
+            .gauge(
+                "wadogate_scrub_started_time_seconds", [], "When this or the last walk began, in seconds since 1970.")
+        ) { $0.scrub.started.map { Double($0) } },
+        ObservedMetric(
+            .gauge(
+                "wadogate_scrub_progress_ratio", [],
+                "How much of the cache this walk has read, by places and not by bytes; 1 when it has ended.")
+        ) { $0.scrub.progress },
     ]
 
     private static func amounts(
@@ -217,4 +280,14 @@ struct ObservedMetric: Sendable {
             $0.process.maxDescriptors
         },
     ]
+}
+
+extension ScrubStatus {
+    /// From 0 to 1, by the two levels of folders below the tenant's, which are walked in order; nil when no walk began.
+    var progress: Double? {
+        if finished != nil { return 1 }
+        guard started != nil else { return nil }
+        let place = (position ?? "").split(separator: "/").dropFirst().prefix(2).compactMap { UInt8($0, radix: 16) }
+        return place.count == 2 ? (Double(place[0]) * 256 + Double(place[1])) / 65_536 : 0
+    }
 }

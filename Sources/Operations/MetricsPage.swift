@@ -1,6 +1,7 @@
 // The page that a scraper gets, and the table of what can stand on it.
 import CachePolicy
 import DiskCache
+import Synchronization
 
 /// A page of metrics, with its media type.
 package struct MetricsPage: Sendable, Equatable {
@@ -18,6 +19,7 @@ extension Metrics {
     package func page(of observation: MetricsObservation, accept: String) -> MetricsPage {
         let format = MetricsText.Format(accept: accept)
         var observation = observation
+        observation.epochsRaised = epochs.withLock { $0 }
         observation.cache.byClass = folded(observation.cache.byClass, into: Self.classes + ["foreign"])
         observation.cache.byBackend = folded(observation.cache.byBackend, into: backends)
         var page = MetricsText(format)

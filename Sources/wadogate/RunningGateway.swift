@@ -88,6 +88,7 @@ final class RunningGateway: Sendable {
                 },
                 fill: { metrics.record($0, on: $1) }, finding: { log.write($0) },
                 epoch: { study, epoch in
+                    metrics.record(epoch)
                     log.write(
                         .info, "epoch",
                         [("study", .text(study.string)), ("raised_for", .text(epoch.reason.rawValue))])
@@ -101,7 +102,7 @@ final class RunningGateway: Sendable {
                 Self.actions(gateway, cache) { [workers] accept in
                     var seen = MetricsObservation(version: programVersion)
                     (seen.fillsRunning, seen.connections) = (gateway.fillsRunning, server.connectionCount)
-                    seen.backends = upstream.counters
+                    (seen.backends, seen.negativeHits) = (upstream.counters, gateway.negativeHits)
                     return await workers.run { [seen] in metrics.page(of: seen.completed(by: cache), accept: accept) }
                 }))
     }

@@ -268,6 +268,11 @@ def test_refusals(lab):
         answered("instance", "none", "none", len(refused.content), status="4xx")
         | fetched("instance", 0, result="refused", status="4xx")
     )
+    again = get(gateway, image.path)
+    assert again.status_code == 404
+    watch.expect(
+        answered("instance", "none", "none", len(again.content), status="4xx") | {sample("negative_hits_total"): 1}
+    )
     nothing = requests.get(f"{gateway.origin}/nothing", timeout=10)
     watch.expect(answered("(unknown)", "none", "none", len(nothing.content), status="4xx", backend="none"))
     wrong = get(gateway, "/studies/not-a-uid")

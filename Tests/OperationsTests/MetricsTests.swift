@@ -1,3 +1,4 @@
+import DiskCache
 import EventLoop
 import Foundation
 import Gateway
@@ -186,6 +187,17 @@ import Testing
         let text = try String(contentsOf: file, encoding: .utf8)
         let table = Metrics.reference()
         #expect(text.contains(table), "write its table anew: wadogate help metrics")
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil, nil, nil), (5, nil, nil, 0), (5, nil, "_/80/00/1.2", 0.5), (5, nil, "_/ff", 0), (5, nil, "x", 0),
+            (5, 9, nil, 1),
+        ] as [(Int64?, Int64?, String?, Double?)])
+    func theScrubbersWayIsToldByItsPlace(started: Int64?, finished: Int64?, position: String?, progress: Double?) {
+        var status = ScrubStatus()
+        (status.started, status.finished, status.position) = (started, finished, position)
+        #expect(status.progress == progress)
     }
 
     @Test func everyRouteHasItsOwnWord() {
