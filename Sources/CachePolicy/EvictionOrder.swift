@@ -10,9 +10,11 @@
 /// or so much must have been stored that the cache is another one (``visitPercent``). And each queue is ordered by last use,
 /// so that what is being read is never at its head.
 ///
-/// Chosen by `make bench` (cases `eviction-…`: 30 studies by Zipf, room for ten; with exports, and with studies
-/// that age) over plain LRU, over LRU by object as nginx has it, and over a segmented LRU, which is as good against exports
-/// but clings to what was popular once: where studies age it falls behind LRU, unless half of the cache is on trial.
+/// Chosen by `make bench` (cases `eviction-…`: 30 studies by Zipf, room for ten; with exports, and with studies that age) over
+/// plain LRU, over LRU by object as nginx has it, which is the same, and over a segmented LRU: that is as good against exports
+/// while its protected part is large, but clings to what was popular once; where studies age as well, it is hardly better
+/// than LRU then. Requests answered, in percent, chosen, LRU and segmented LRU with 80 % protected: 72, 68, 72; with exports
+/// 65, 59, 65; with studies that age 78, 73, 74; with both 68, 62, 62.
 package struct SeriesStanding: Hashable, Sendable {
     package enum Queue: Int64, Sendable { case trial = 0, main = 1 }
 

@@ -35,7 +35,8 @@ final class Accounting: Sendable {
     private static let batchLimit = 256
     /// Series of which mere use is remembered within a batch.
     private static let useLimit = 4096
-    private static let subjectLimit = 4096
+    /// Studies whose subject is remembered from its being told until the study's first series is stored.
+    private static let subjectLimit = 16384
 
     let state = Mutex(State())
     let store: Mutex<StoreBox>
@@ -129,8 +130,6 @@ final class Accounting: Sendable {
             }
             for key in state.batch.settled.keys where entry.covers(key) { state.batch.settled[key] = nil }
             if let watched = state.watched, entry.covers(watched) { state.watchedChanged = true }
-            // Told again when the study comes back, it must be written again.
-            _ = state.subjects.remove { key, _ in key.tenant == tenant && key.study == study }
             state.batch.forgotten.append(entry)
         }
     }

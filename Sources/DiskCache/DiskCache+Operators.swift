@@ -82,7 +82,7 @@ extension DiskCache {
     // MARK: Whose a study is
 
     /// Remembers the subject of a study's record ("Patient/7"); nil is not known. Any thread; cheap when it is known
-    /// already, so call it with each record that was resolved.
+    /// already. ``StudyDocuments`` tells it of each document that it reads or keeps.
     package func note(subject: String?, of study: UID, tenant: String = "_") {
         if let subject { accounting.noteSubject(subject, of: StudyKey(tenant: tenant, study: study)) }
     }

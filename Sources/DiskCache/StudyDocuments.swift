@@ -28,11 +28,14 @@ package final class StudyDocuments: Sendable {
         guard let file = try? cache.directory.openObject(path),
             let bytes = try? file.read(at: 0, count: StudyDocument.sizeLimit + 1)
         else { return nil }
-        return StudyDocument(decoding: bytes, of: study)
+        let document = StudyDocument(decoding: bytes, of: study)
+        cache.note(subject: document?.mark.subject, of: study)
+        return document
     }
 
     /// Writes a document, soon; of several of one study only the last.
     package func keep(_ document: StudyDocument) {
+        cache.note(subject: document.mark.subject, of: document.study)
         let mustBegin = state.withLock { state in
             state.waiting[document.study] = document
             defer { state.isWriting = true }
