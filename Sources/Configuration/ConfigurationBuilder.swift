@@ -64,6 +64,7 @@ struct ConfigurationBuilder {
         }
         settings.trustedProxies = values.texts("trusted_proxies")
         settings.access = access()
+        settings.prefetchesSeries = values.text("cache.prefetch") == "series"
         settings.defaultEndpoint = defaultEndpoint()
         settings.freshness = freshness()
         settings.negativeFor = values.duration("cache.negative_for") ?? settings.negativeFor

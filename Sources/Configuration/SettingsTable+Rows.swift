@@ -241,6 +241,12 @@ extension SettingsTable {
                 "How much a second is read, once a day until all of it was, to find decay before a client does; 0: never."
             ),
             .value(
+                "cache.prefetch", .choice(["off", "series"]), default: "off",
+                """
+                series: once a viewer has asked for metadata or a first frame of a series, the rest of it is fetched in the \
+                background, while no client waits for the archive and half of its connections are free.
+                """),
+            .value(
                 "cache.keep_filling", .choice(["always", "never", "half"]), default: "always",
                 "Whether a fill goes on when its last client has left; half: if more than half of it is there."),
             .value(

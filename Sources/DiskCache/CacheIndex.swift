@@ -87,6 +87,16 @@ struct CacheIndex {
             && generations.isCurrent(generation, of: fill.key.seriesKey)
     }
 
+    // MARK: Watches
+
+    /// Answers the series' present generation, which is kept until ``endWatch(of:)``.
+    mutating func beginWatch(of series: SeriesKey) -> UInt64 { generations.fillBegan(series) }
+    mutating func endWatch(of series: SeriesKey) { generations.fillEnded(series) }
+
+    func isCurrent(_ generation: UInt64, of series: SeriesKey) -> Bool {
+        !isClosed && generations.isCurrent(generation, of: series)
+    }
+
     // MARK: Objects
 
     /// Remembers an object that was opened when ``removals`` had the value given; not if something was removed since.

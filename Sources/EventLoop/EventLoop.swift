@@ -158,6 +158,13 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         return timer
     }
 
+    /// Suspends for a time; call it on this loop. A cancellation does not shorten it.
+    package func pause(for duration: Duration) async {
+        await withCheckedContinuation { continuation in
+            _ = schedule(after: duration) { continuation.resume() }
+        }
+    }
+
     // MARK: Running
 
     /// Starts a thread that runs the loop until ``stop()``.

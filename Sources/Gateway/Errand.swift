@@ -36,12 +36,3 @@ final class Pace: @unchecked Sendable {
         if due - now >= Self.shortest { await loop.pause(for: due - now) }
     }
 }
-
-extension EventLoop {
-    /// Suspends for a time; call it on this loop. A cancellation does not shorten it.
-    func pause(for duration: Duration) async {
-        await withCheckedContinuation { continuation in
-            _ = schedule(after: duration) { continuation.resume() }
-        }
-    }
-}

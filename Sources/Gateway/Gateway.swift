@@ -39,6 +39,7 @@ package final class Gateway: RequestHandler {
     let rechecks = RecheckQueue()
     /// Studies whose archives could not be asked a moment ago.
     let failedRechecks = BriefMemory<UID, Void>(lifetime: .seconds(600))
+    let prefetches = Prefetches()
     let collectionFills = CollectionFills()
     let memberships = MembershipBook()
     let seriesCounts = SeriesCounts()
@@ -72,7 +73,10 @@ package final class Gateway: RequestHandler {
         exchange.onEnd { end in self.account(context, end) }
         do throws(Problem) {
             let request = try admit(context)
-            if try deliverAtOnce(request, context) { return }
+            if try deliverAtOnce(request, context) {
+                noteOpened(request, context)
+                return
+            }
             let task = exchange.loop.spawn { await self.serve(request, context) }
             exchange.onCancel { task.cancel() }
         } catch {
@@ -133,6 +137,7 @@ package final class Gateway: RequestHandler {
             } else {
                 try await stream(located, request, context)
             }
+            noteOpened(request, context)
         } catch {
             if !error.isAnswered { context.refuse(error) }
         }

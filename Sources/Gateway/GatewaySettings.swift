@@ -28,6 +28,8 @@ package struct GatewaySettings: Sendable {
     package var recheckInstances: Int64 = 86400
     /// Whether a client's `Cache-Control: no-cache` and `only-if-cached` count.
     package var honorsClientCacheControl = false
+    /// Whether the rest of a series follows in the background when a viewer has opened it.
+    package var prefetchesSeries = false
     /// 32 random bytes that survive a restart: boundaries and bulk data tokens are made with them.
     package var secret: [UInt8] = []
 

@@ -63,9 +63,12 @@ extension Gateway {
         _ variants: [ObjectClass], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) -> Obtained {
+        let isPrivate = passesClientCredentials(located)
+        // An errand has no credentials to pass on.
+        if isPrivate, context.isErrand { throw .notKept }
         var search = Search(
             gateway: self, variants: variants, target: target, located: located, request: request, context: context,
-            isPrivate: passesClientCredentials(located))
+            isPrivate: isPrivate)
         return try await search.run()
     }
 

@@ -165,6 +165,8 @@ extension Gateway {
         _ request: RetrieveRequest, _ context: RequestContext
     ) async throws(Problem) -> WholeAnswer {
         if passesClientCredentials(candidates) {
+            // An errand has none to pass on.
+            if context.isErrand { throw .notKept }
             let (response, backend) = try await dataSets(
                 of: located.study, series, from: candidates, in: syntaxes, context)
             return .own(response, backend, series: series)

@@ -107,9 +107,10 @@ extension Gateway {
 
     private func warm(_ place: Int, of run: WarmRun, _ errand: Errand) async {
         do throws(Problem) {
-            try await collect(run.items[place].target, RequestContext(errand, on: run.loop)) { located in
-                run.change(place) { $0.expected = located.expectedInstances }
-            } each: { length, wasPresent in
+            let (target, context) = (run.items[place].target, RequestContext(errand, on: run.loop))
+            let located = try await locate(target, context)
+            run.change(place) { $0.expected = located.expectedInstances }
+            try await collect(target, located, context) { length, wasPresent in
                 run.change(place) { $0.add(length, wasPresent: wasPresent) }
             }
             run.end(place, .done)
@@ -118,23 +119,32 @@ extension Gateway {
         }
     }
 
+    /// Finds the record and the endpoints, as for a client's request.
+    func locate(_ target: WarmTarget, _ context: RequestContext) async throws(Problem) -> Located {
+        try await resolve(target.request, context)
+    }
+
     /// Brings one study or series into the cache.
     ///
-    /// - Parameters:
-    ///   - begin: told once it is known what it is.
-    ///   - each: told of each instance that is in the cache: its bytes, and whether it was there already. The next one waits
-    ///     for its return where instances come one by one.
+    /// - Parameter each: told of each instance that is in the cache: its bytes, and whether it was there already. The next
+    ///   one waits for its return where instances come one by one.
     func collect(
-        _ target: WarmTarget, _ context: RequestContext, begin: (Located) -> Void,
+        _ target: WarmTarget, _ located: Located, _ context: RequestContext,
         each: @escaping (Int64, Bool) async throws(Problem) -> Void
     ) async throws(Problem) {
-        let asStored = ["*"]
-        let request = RetrieveRequest(
-            frontDoor: .wadoRS, study: target.study, series: target.series, resource: .dataSets,
-            representation: .dataSets(syntaxes: asStored, envelope: .multipart))
-        let located = try await resolve(request, context)
-        begin(located)
-        try await collect(located, request, in: asStored, into: StoringSink(gateway: self, stored: each), context)
+        try await collect(
+            located, target.request, in: WarmTarget.asStored, into: StoringSink(gateway: self, stored: each), context)
+    }
+}
+
+extension WarmTarget {
+    fileprivate static let asStored = ["*"]
+
+    /// What a client would ask who wants all of it, as it is stored.
+    fileprivate var request: RetrieveRequest {
+        RetrieveRequest(
+            frontDoor: .wadoRS, study: study, series: series, resource: .dataSets,
+            representation: .dataSets(syntaxes: Self.asStored, envelope: .multipart))
     }
 }
 
@@ -166,6 +176,7 @@ private struct StoringSink: DataSetSink {
 
     func take(_ obtained: Obtained, of target: InstanceTarget) async throws(Problem) {
         guard obtained.outcome != .bypass else { throw .notKept }
+        if gateway.prefetches.isStopped { throw .draining }
         let object = try await gateway.whole(obtained)
         try await stored(object.length, obtained.outcome == .hit)
     }
@@ -174,7 +185,9 @@ private struct StoringSink: DataSetSink {
 }
 
 extension Problem {
-    fileprivate static let notKept = Problem(
+    fileprivate static let draining = Problem(status: 503, "The gateway is stopping.")
+
+    static let notKept = Problem(
         status: 403, "The archive gets the clients' own credentials, so nothing of it is kept.")
 }
 

@@ -51,6 +51,8 @@ package struct AdminCacheActions: Sendable {
     package var pins: @Sendable () -> Set<Pin>
     package var pin: @Sendable (Pin) async throws(CacheError) -> Void
     package var unpin: @Sendable (Pin) async throws(CacheError) -> Void
+    package var verify: @Sendable (CacheSelection, @escaping @Sendable (ScrubStatus) -> Void) async -> ScrubStatus
+    package var scrub: @Sendable () -> ScrubStatus
 
     package init(
         statistics: @escaping @Sendable () -> CacheStatistics,
@@ -58,7 +60,9 @@ package struct AdminCacheActions: Sendable {
         contents: @escaping @Sendable (SeriesKey, Int) async -> [ObjectEntry],
         purge: @escaping @Sendable (CacheSelection, Bool) async -> PurgeResult,
         pins: @escaping @Sendable () -> Set<Pin>, pin: @escaping @Sendable (Pin) async throws(CacheError) -> Void,
-        unpin: @escaping @Sendable (Pin) async throws(CacheError) -> Void
+        unpin: @escaping @Sendable (Pin) async throws(CacheError) -> Void,
+        verify: @escaping @Sendable (CacheSelection, @escaping @Sendable (ScrubStatus) -> Void) async -> ScrubStatus,
+        scrub: @escaping @Sendable () -> ScrubStatus
     ) {
         self.statistics = statistics
         self.list = list
@@ -67,6 +71,8 @@ package struct AdminCacheActions: Sendable {
         self.pins = pins
         self.pin = pin
         self.unpin = unpin
+        self.verify = verify
+        self.scrub = scrub
     }
 
     package init(_ cache: DiskCache) {
@@ -77,7 +83,8 @@ package struct AdminCacheActions: Sendable {
             purge: { await cache.purge($0, dryRun: $1) },
             pins: { cache.pins() },
             pin: { pin throws(CacheError) in try await cache.pin(pin) },
-            unpin: { pin throws(CacheError) in try await cache.unpin(pin) })
+            unpin: { pin throws(CacheError) in try await cache.unpin(pin) },
+            verify: { await cache.verify($0, progress: $1) }, scrub: { cache.scrubStatus })
     }
 }
 

@@ -113,7 +113,7 @@ extension JSONValue {
         .text(Timestamp(milliseconds: min(max(0, milliseconds), 253_402_300_799_999)).description)
     }
 
-    fileprivate static func time(seconds: Int64) -> JSONValue {
+    static func time(seconds: Int64) -> JSONValue {
         .time(min(max(0, seconds), 253_402_300_799) * 1000)
     }
 }

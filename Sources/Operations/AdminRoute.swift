@@ -23,6 +23,9 @@ enum AdminRoute: Sendable {
     case pins
     case pin(Pin)
     case unpin(Pin)
+    case verify(CacheSelection)
+    /// How far the scrubber is.
+    case scrub
     case warm([WarmTarget], WarmSettings)
 
     /// Whether load balancers and orchestrators ask it.
@@ -131,6 +134,10 @@ extension AdminRoute {
         Row(.delete, "/cache/pins/studies/{study}[/series/{series}]") { words throws(AdminRefusal) in
             .unpin(try pin(words))
         },
+        Row(.post, "/cache/verify", selection) { words throws(AdminRefusal) in
+            .verify(try CacheSelection(words.query))
+        },
+        Row(.get, "/cache/scrub") { _ in .scrub },
         Row(.post, "/cache/warm", ["jobs", "rate"]) { words throws(AdminRefusal) in
             .warm(
                 try warmTargets(words.body),

@@ -118,7 +118,11 @@ package struct AdminRoutes: Sendable {
                 }
                 try await write(summary.json)
             }
-        case .statistics, .list, .show, .purge, .pins, .pin, .unpin:
+        case .verify(let selection):
+            return .lines { write throws(AdminClientGone) in
+                try await AdminVerification(selection, actions.cache).run(on: loop, write)
+            }
+        case .statistics, .list, .show, .purge, .pins, .pin, .unpin, .scrub:
             return .whole(.json(try await perform(route, actions.cache)))
         }
     }
@@ -134,9 +138,10 @@ package struct AdminRoutes: Sendable {
         case .purge(let selection, let isDryRun):
             return await cache.purge(selection, isDryRun).json(isDryRun: isDryRun)
         case .pins: return Pin.json(cache.pins())
+        case .scrub: return cache.scrub().json
         case .pin(let pin): return try await change(cache) { () throws(CacheError) in try await cache.pin(pin) }
         case .unpin(let pin): return try await change(cache) { () throws(CacheError) in try await cache.unpin(pin) }
-        case .health, .readiness, .explain, .explainRequest, .backends, .metrics, .warm: return .null
+        case .health, .readiness, .explain, .explainRequest, .backends, .metrics, .warm, .verify: return .null
         }
     }
 

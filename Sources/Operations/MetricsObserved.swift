@@ -1,6 +1,7 @@
 // What can be asked at any time: the cache, the backends, the process. One row a metric: what it is, and where it is read.
 import CachePolicy
 package import DiskCache
+package import Gateway
 package import Upstream
 
 /// Everything that is looked at for one page.
@@ -17,6 +18,7 @@ package struct MetricsObservation: Sendable {
     package var negativeHits: Int64 = 0
     /// By reason; the page fills it in.
     var epochsRaised: [String: Int64] = [:]
+    package var prefetch = PrefetchCounters()
     /// Open connections of clients.
     package var connections = 0
     package var process = ProcessFigures()
@@ -65,7 +67,7 @@ struct ObservedMetric: Sendable {
     }
 
     /// In the order of the page.
-    static let all = cache + freshness + removals + scrubs + backends + process
+    static let all = cache + freshness + prefetching + removals + scrubs + backends + process
 
     private static let cache: [ObservedMetric] = [
         ObservedMetric(.gauge("wadogate_fills_running", [], "Fetches and derivations under way.")) {
@@ -139,6 +141,23 @@ struct ObservedMetric: Sendable {
                 "wadogate_negative_hits_total", [],
                 "Questions that a backend was spared, since it had said a moment ago that there is no such object.")
         ) { Double($0.negativeHits) },
+    ]
+
+    private static let prefetching: [ObservedMetric] = [
+        ObservedMetric(.counter("wadogate_prefetch_begun_total", [], "Series of which the rest was to follow.")) {
+            Double($0.prefetch.begun)
+        },
+        ObservedMetric(.counter("wadogate_prefetch_completed_total", [], "Of these, those that came whole.")) {
+            Double($0.prefetch.completed)
+        },
+        ObservedMetric(
+            .counter(
+                "wadogate_prefetch_stopped_total", [],
+                "Of these, those that ended early: an archive failed, or the series was removed.")
+        ) { Double($0.prefetch.stopped) },
+        ObservedMetric(.counter("wadogate_prefetch_bytes_total", [], "Bytes fetched for them.")) {
+            Double($0.prefetch.bytes)
+        },
     ]
 
     private static let removals: [ObservedMetric] = [

@@ -19,6 +19,7 @@ final class ConnectionPermits: Sendable {
         var ledger: PermitLedger
         var nextTicket: UInt64 = 0
         var continuations: [UInt64: CheckedContinuation<Outcome, Never>] = [:]
+        var quietContinuations: [UInt64: CheckedContinuation<Bool, Never>] = [:]
     }
 
     private let state: Mutex<State>
@@ -62,6 +63,50 @@ final class ConnectionPermits: Sendable {
             return (continuation, next.grant)
         }
         if let (continuation, grant) = next { act(on: grant, continuation) }
+        wakeQuiet()
+    }
+
+    // MARK: Background
+
+    /// Waits until nobody waits and half of the connections are free; call it on `loop`.
+    ///
+    /// - Returns: false when cancelled; else ``quietEnded()`` must follow.
+    func quietMoment(on loop: EventLoop) async -> Bool {
+        let ticket = state.withLock { state in
+            state.nextTicket += 1
+            return state.nextTicket
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mayBegin = state.withLock { state in
+                    if state.ledger.quietWanted(PermitLedger.Waiter(ticket: ticket, loop: loop.index)) { return true }
+                    state.quietContinuations[ticket] = continuation
+                    return false
+                }
+                if mayBegin { continuation.resume(returning: true) } else if Task.isCancelled { leaveQuiet(ticket) }
+            }
+        } onCancel: {
+            leaveQuiet(ticket)
+        }
+    }
+
+    func quietEnded() {
+        state.withLock { $0.ledger.quietEnded() }
+        wakeQuiet()
+    }
+
+    private func leaveQuiet(_ ticket: UInt64) {
+        let continuation = state.withLock { state in
+            state.ledger.quietWaiterLeft(ticket: ticket) ? state.quietContinuations.removeValue(forKey: ticket) : nil
+        }
+        continuation?.resume(returning: false)
+    }
+
+    private func wakeQuiet() {
+        let continuation = state.withLock { state in
+            state.ledger.takeQuiet().flatMap { state.quietContinuations.removeValue(forKey: $0.ticket) }
+        }
+        continuation?.resume(returning: true)
     }
 
     func idleConnectionsRemain(_ left: Int, on loop: Int) {
@@ -96,5 +141,6 @@ final class ConnectionPermits: Sendable {
             state.ledger.waiterLeft(ticket: ticket) ? state.continuations.removeValue(forKey: ticket) : nil
         }
         continuation?.resume(returning: outcome)
+        if continuation != nil { wakeQuiet() }
     }
 }

@@ -35,6 +35,10 @@ struct PermitLedger {
     /// Idle connections by the index of their loop.
     private(set) var idle: [Int]
     private(set) var waiting: [Waiter] = []
+    /// Who works in the background and has been let begin. It asks for its connection as anybody does, so that a client who
+    /// comes to wait for the same answer is not held back with it.
+    private(set) var quiet = 0
+    private(set) var quietWaiting: [Waiter] = []
 
     init(limit: Int, maxQueue: Int, loops: Int) {
         self.limit = max(1, limit)
@@ -59,6 +63,38 @@ struct PermitLedger {
         waiting.removeFirst()
         return (first, grant)
     }
+
+    // MARK: Background
+
+    /// Nobody waits, and half of the connections stay free. Never with a limit of one.
+    private var isQuiet: Bool { waiting.isEmpty && active + quiet < limit / 2 }
+
+    /// - Returns: whether it may begin now; else it waits.
+    mutating func quietWanted(_ waiter: Waiter) -> Bool {
+        if isQuiet, quietWaiting.isEmpty {
+            quiet += 1
+            return true
+        }
+        quietWaiting.append(waiter)
+        return false
+    }
+
+    mutating func quietEnded() { quiet -= 1 }
+
+    /// Who has waited longest for a quiet moment, if this is one.
+    mutating func takeQuiet() -> Waiter? {
+        guard isQuiet, !quietWaiting.isEmpty else { return nil }
+        quiet += 1
+        return quietWaiting.removeFirst()
+    }
+
+    mutating func quietWaiterLeft(ticket: UInt64) -> Bool {
+        guard let index = quietWaiting.firstIndex(where: { $0.ticket == ticket }) else { return false }
+        quietWaiting.remove(at: index)
+        return true
+    }
+
+    // MARK: Clients
 
     /// A waiter gives up; false when it waits no more.
     mutating func waiterLeft(ticket: UInt64) -> Bool {

@@ -66,6 +66,17 @@ package final class Upstream: Sendable {
         throw pool.error(.redirectRefused, "more than \(Self.maxRedirects) redirects from \(request.url)")
     }
 
+    /// Waits until nobody waits for a connection of the URL's image backend and at least half of them are free: then work in the
+    /// background may ask it. Call it on `loop`.
+    ///
+    /// - Returns: nil when the task was cancelled, or no backend contains the URL.
+    package func quietMoment(of url: HTTPURL, on loop: EventLoop) async -> QuietMoment? {
+        guard let permits = pool(for: url, role: .images)?.permits, await permits.quietMoment(on: loop) else {
+            return nil
+        }
+        return QuietMoment(permits)
+    }
+
     private func pool(for url: HTTPURL, role: Backend.Role) -> BackendPool? {
         pools.first { $0.backend.role == role && $0.backend.match.contains(url) }
     }

@@ -59,6 +59,16 @@ extension Command {
             name: "cache pins", operands: "", summary: "List what is pinned.",
             details: "Prints the pins, each as `cache pin` takes it.\n\(ways)",
             options: AdminClient.options + [json, helpOption], examples: ["wadogate cache pins"], run: cachePins),
+        Command(
+            name: "cache verify", operands: "", summary: "Read stored objects whole, and drop those that are damaged.",
+            details: """
+                Reads what the options select, everything if there are none, as fast as the disk allows, and compares it with
+                the checksums under which it was stored. What is damaged is dropped, and fetched anew when it is wanted. The
+                gateway goes on to the end if this is interrupted. It exits with 0 when nothing was damaged.
+                \(changes)
+                """,
+            options: CacheSelectionOptions.all + AdminClient.options + [json, helpOption],
+            examples: ["wadogate cache verify", "wadogate cache verify --study 1.2.840.113619.2.1"], run: cacheVerify),
         warm,
     ]
 

@@ -103,6 +103,7 @@ final class RunningGateway: Sendable {
                     var seen = MetricsObservation(version: programVersion)
                     (seen.fillsRunning, seen.connections) = (gateway.fillsRunning, server.connectionCount)
                     (seen.backends, seen.negativeHits) = (upstream.counters, gateway.negativeHits)
+                    seen.prefetch = gateway.prefetchCounters
                     return await workers.run { [seen] in metrics.page(of: seen.completed(by: cache), accept: accept) }
                 }))
     }
@@ -111,6 +112,7 @@ final class RunningGateway: Sendable {
     func drain(on loop: EventLoop) async {
         admin.enter(.draining)
         log.write(.info, "draining", [("limit_ms", .milliseconds(drainTimeout))])
+        gateway.stopErrands()
         await documents.settle()
         // First, so that a successor stores what we would have. What is being filled reaches its clients all the same.
         await cache.close()

@@ -94,6 +94,23 @@ class TestWithArchives:
         assert "1 failed" in found.stderr
 
 
+class TestVerify:
+    def test_damage_is_found_and_dropped(self, lab):
+        images = [lab.large(f"image {number}", 2, study=f"study {number}", front="uri") for number in range(3)]
+        gateway = lab.gateway(cache={"scrub": "0B"})
+        assert cache(gateway, "warm", *(image.study for image in images)).returncode == 0
+        sound = cache(gateway, "verify")
+        assert sound.returncode == 0 and "0 were damaged" in sound.stdout, sound
+        victim = next(path for path in gateway.stored_files() if images[1].study in str(path) and "instance" in path.name)
+        with victim.open("r+b") as file:
+            file.seek(MIB)
+            file.write(b"damage")
+        assert cache(gateway, "verify", "--study", images[0].study).returncode == 0
+        found = cache(gateway, "verify", "--json")
+        assert found.returncode == 1 and lines(found)[-1]["summary"]["damaged"] == 1
+        assert not victim.exists() and cache(gateway, "verify").returncode == 0
+
+
 class TestWithoutAGateway:
     @pytest.mark.parametrize("command", ["stats", "list", "pins"])
     def test_nobody_answers(self, command):

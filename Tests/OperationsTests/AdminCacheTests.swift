@@ -73,7 +73,15 @@ import Testing
                     calls.note("pin \(text(pin))")
                     if pin == .patient("full") { throw .io(detail: "no space") }
                 },
-                unpin: { [calls] pin in calls.note("unpin \(text(pin))") }),
+                unpin: { [calls] pin in calls.note("unpin \(text(pin))") },
+                verify: { [calls] selection, progress in
+                    calls.note("verify \(text(selection))")
+                    var status = ScrubStatus()
+                    status.count.objects = 5
+                    progress(status)
+                    status.finished = 7
+                    return status
+                }, scrub: { ScrubStatus() }),
             warm: { [calls] targets, settings, _, report throws(AdminClientGone) in
                 calls.note("warm \(targets) \(settings.jobs) \(settings.bytesPerSecond ?? 0)")
                 for target in targets {
@@ -119,12 +127,17 @@ import Testing
         ("PUT", "/cache/pins/patients/Patient%2F7", "pin patient Patient/7"),
         ("DELETE", "/cache/pins/patients/Patient%2F7", "unpin patient Patient/7"),
         ("DELETE", "/cache/pins/studies/1.2/series/1.3", "unpin series 1.2/1.3"),
+        ("POST", "/cache/verify?study=1.2", "verify study 1.2"),
         ("POST", "/cache/warm?jobs=3&rate=4096", "warm [1.2, 1.2/1.3] 3 4096"),
     ])
     func passesOn(method: String, target: String, call: String) async {
         let reply = await ask(method, target, body: "# these\n1.2\r\n\n 1.2/1.3\n")
         #expect(reply.status == 200)
-        if case .lines(let write) = reply { try? await write { _ in } }
+        if case .lines(let write) = reply {
+            loop.start()
+            defer { loop.stop() }
+            _ = await Task(executorPreference: loop) { try? await write { _ in } }.value
+        }
         #expect(calls.all == [call])
     }
 
@@ -158,7 +171,7 @@ import Testing
 
     @Test(arguments: [
         ("DELETE", "/cache?study=1.2"), ("PUT", "/cache/pins/studies/1.2"), ("DELETE", "/cache/pins/studies/1.2"),
-        ("POST", "/cache/warm"),
+        ("POST", "/cache/warm"), ("POST", "/cache/verify"),
     ])
     func changesNothingWithoutTheToken(method: String, target: String) async {
         #expect(await ask(method, target, body: "1.2\n", token: nil).status == 403)

@@ -25,7 +25,7 @@ import Testing
         cache: AdminCacheActions(
             statistics: { CacheStatistics() }, list: { _, _, _ in [] }, contents: { _, _ in [] },
             purge: { selection, _ in PurgeResult(series: 1, objects: 2, bytes: selection.series == nil ? 100 : 10) },
-            pins: { [] }, pin: { _ in }, unpin: { _ in }),
+            pins: { [] }, pin: { _ in }, unpin: { _ in }, verify: { _, _ in ScrubStatus() }, scrub: { ScrubStatus() }),
         warm: { _, _, _, _ in })
 
     init() throws { loop = try EventLoop() }
