@@ -5,14 +5,22 @@ import EventLoop
 import Synchronization
 
 extension DiskCache {
-    /// Starts an eviction, unless there is room or one is under way. In the background, since it asks the disk.
+    /// Starts an eviction, unless there is room. In the background, since it asks the disk.
+    ///
+    /// One at a time. Its goal is set at its beginning, so that what is stored meanwhile asks for another behind it: nothing
+    /// may ever come after it to notice that there is too much.
     func makeRoomIfNeeded() {
         guard !needed.isMet || !overShares.isEmpty,
-            !counters.isEvicting.exchange(true, ordering: .acquiringAndReleasing)
+            counters.evictionsAsked.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue == 0
         else { return }
         background.submit {
-            self.evict()
-            self.counters.isEvicting.store(false, ordering: .releasing)
+            var asked = 0
+            repeat {
+                asked = self.counters.evictionsAsked.load(ordering: .acquiring)
+                self.evict()
+            } while !self.counters.evictionsAsked.compareExchange(
+                expected: asked, desired: 0, ordering: .acquiringAndReleasing
+            ).exchanged
         }
     }
 

@@ -54,7 +54,8 @@ package final class DiskCache: Sendable {
         let lastEvictedAge = Atomic<Int64>(-1)
         let damaged = Atomic<Int64>(0)
         let passedThrough = Atomic<Int64>(0)
-        let isEvicting = Atomic<Bool>(false)
+        /// Since the eviction under way began; 0 without one.
+        let evictionsAsked = Atomic<Int>(0)
     }
 
     /// Opens or makes the folder and takes its lock; what a crash left is deleted. Blocks: at start-up only.

@@ -27,37 +27,43 @@ extension Gateway {
     ) -> ComposedAnswer {
         let outcome = obtained.dropFirst().reduce(obtained[0].outcome) { $0.combined(with: $1.outcome) }
         let objectClass = obtained[0].objectClass
-        let (pieces, contentType) = enveloped(obtained, of: target, request, context)
+        let (pieces, contentType, isExact) = enveloped(obtained, of: target, request, context)
         var fields = context.fields(
             contentType: contentType, cacheControl: objectClass.cacheControl, outcome: outcome,
             objectClass: objectClass.word)
-        let etag = validator(of: obtained, contentType: contentType, context)
+        let etag = validator(of: obtained, contentType: contentType, isExact: isExact, context)
         fields.append("ETag", etag.description)
         if case .stored(let object, _) = obtained[0], outcome == .hit || outcome == .stale {
             fields.append("Age", "\(max(0, secondsSince1970() - object.description.storedAt))")
         }
-        if obtained.count == 1, !pieces.isCompleted { fields.append("Accept-Ranges", "bytes") }
+        if obtained.count == 1, isExact, !pieces.isCompleted { fields.append("Accept-Ranges", "bytes") }
         return ComposedAnswer(pieces: pieces, fields: fields, etag: etag)
     }
 
+    /// - Returns: `isExact` is false where a part's head does not name its length, since that is not known yet: the next
+    ///   answer is made of the same parts and not of the same bytes.
     private func enveloped(
         _ obtained: [Obtained], of target: InstanceTarget, _ request: RetrieveRequest, _ context: RequestContext
-    ) -> ([AnswerPiece], contentType: String) {
+    ) -> ([AnswerPiece], contentType: String, isExact: Bool) {
         if case .json(let contentType) = request.representation {
-            return ([.bytes([UInt8(ascii: "[")])] + obtained.map(\.piece) + [.bytes([UInt8(ascii: "]")])], contentType)
+            let pieces = [.bytes([UInt8(ascii: "[")])] + obtained.map(\.piece) + [.bytes([UInt8(ascii: "]")])]
+            return (pieces, contentType, true)
         }
         let isSingle =
             request.representation.envelope == .single
             || (request.representation.envelope == .either && obtained.count == 1)
-        if isSingle { return ([obtained[0].piece], obtained[0].description.contentType) }
+        if isSingle { return ([obtained[0].piece], obtained[0].description.contentType, true) }
         let names = obtained.map { "\($0.objectClass)" }.joined(separator: "\n")
         let envelope = envelope(named: "\(target.path)\n\(names)")
         let baseLength = baseBytes(context).count
         var pieces: [AnswerPiece] = []
+        var isExact = true
         for (index, part) in obtained.enumerated() {
+            let length = part.piece.length(baseLength: baseLength)
+            isExact = isExact && length != nil
             let head = MultipartEnvelope.Part(
                 mediaType: part.description.mediaType, transferSyntax: part.description.transferSyntax,
-                length: part.piece.length(baseLength: baseLength),
+                length: length,
                 location: context.origin + settings.dicomWebRoot + part.location(of: target))
             pieces.append(.bytes(envelope.opening(of: head, isFirst: index == 0)))
             pieces.append(part.piece)
@@ -67,7 +73,7 @@ extension Gateway {
         let isUniform = obtained.allSatisfy { $0.description.transferSyntax == root.transferSyntax }
         let contentType = envelope.contentType(
             rootType: root.mediaType, transferSyntax: isUniform ? root.transferSyntax : nil)
-        return (pieces, contentType)
+        return (pieces, contentType, isExact)
     }
 
     /// A boundary that nobody can foretell and that is the same for the same answer, so that its ranges fit together.
@@ -79,13 +85,16 @@ extension Gateway {
         return envelope
     }
 
-    private func validator(of obtained: [Obtained], contentType: String, _ context: RequestContext) -> EntityTag {
+    private func validator(
+        of obtained: [Obtained], contentType: String, isExact: Bool, _ context: RequestContext
+    ) -> EntityTag {
         let etags = obtained.map { $0.description.etag }
         if etags.count == 1, !obtained[0].piece.isCompleted, contentType == obtained[0].description.contentType {
             return EntityTag(opaque: etags[0])
         }
         let all = etags.joined(separator: " ") + contentType + context.origin
-        return EntityTag(opaque: base64URL(Array(hmacSHA256(key: boundaryKey, Array(all.utf8)).prefix(12))))
+        let opaque = base64URL(Array(hmacSHA256(key: boundaryKey, Array(all.utf8)).prefix(12)))
+        return EntityTag(opaque: opaque, isWeak: !isExact)
     }
 
     /// The answer as one call to the server, when all of it is checked and at hand.
@@ -122,7 +131,7 @@ extension ComposedAnswer {
         let whole = AnswerDecision(head: ResponseHead(status: 200, fields: fields), pieces: pieces, length: length)
         let allowsRange: Bool
         switch Preconditions(request.fields).evaluate(tag: etag, lastModified: nil) {
-        case .proceed(let allowed): allowsRange = allowed && request.method == .get
+        case .proceed(let allowed): allowsRange = allowed && request.method == .get && !etag.isWeak
         case .notModified:
             return AnswerDecision(head: ResponseHead(status: 304, fields: bodiless), pieces: [], length: nil)
         case .failed:
