@@ -61,8 +61,9 @@ extension Gateway {
         _ objects: [[ObjectClass]], of target: InstanceTarget, _ located: Located, _ request: RetrieveRequest,
         _ context: RequestContext
     ) async throws(Problem) {
-        var next = try await obtain(objects[0], of: target, located, request, context)
+        // How many frames there are, and how large, also decides by which way they are had.
         try await checkFrames(of: objects, target, located, context)
+        var next = try await obtain(objects[0], of: target, located, request, context)
         let sink = PartSink(
             gateway: self, context: context, located: located, type: next.description.mediaType,
             objectClass: next.objectClass.word)
