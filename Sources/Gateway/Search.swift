@@ -80,7 +80,8 @@ struct Search {
         held[stored] = await peek(stored, as: object).map { .stored($0, .hit) }
         // One that is on its way is as good, unless it will take long.
         let key = gateway.key(stored, of: target)
-        guard held[stored] == nil, let follower = gateway.cache.following(key, epoch: object.isTimeless ? 0 : located.demand.moment.epoch),
+        guard held[stored] == nil,
+            let follower = gateway.cache.following(key, epoch: object.isTimeless ? 0 : located.demand.moment.epoch),
             let description = try? await follower.description(), description.facts.map(RetrievePlan.isSmall) == true,
             gateway.freshness(of: description, at: key, as: object, located.demand) == .fresh
         else { return }
