@@ -62,6 +62,12 @@ package enum ContentHash {
         }
     }
 
+    /// What ``finish()`` would answer if the body ended here.
+    package var checksumsSoFar: [UInt64] {
+        // The state is this value's own, and a digest leaves it as it is.
+        bytesInBlock > 0 ? unsafe checksums + [XXH3_64bits_digest(state)] : checksums
+    }
+
     /// Ends the last, shorter block. Answers the checksums of all; an empty body has none.
     package mutating func finish() -> [UInt64] {
         if bytesInBlock > 0 { endBlock() }

@@ -60,7 +60,8 @@ package struct FillMachine<Waiter, Failure>: ~Copyable {
     package private(set) var phase = Phase.opened
     /// The announced length of the body in bytes.
     package private(set) var expectedLength: Int64?
-    private var admitted: Int64 = 0
+    /// Bytes that came, written or about to be.
+    package private(set) var admitted: Int64 = 0
     /// Where the body goes on in memory, of one that passes through; nil while all of it goes into the file.
     package private(set) var memoryBegin: Int64?
     /// Whether what passes through is let go behind the slowest listener.

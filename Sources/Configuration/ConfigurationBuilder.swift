@@ -70,6 +70,9 @@ struct ConfigurationBuilder {
         settings.negativeFor = values.duration("cache.negative_for") ?? settings.negativeFor
         settings.recheckInstances = values.seconds("cache.recheck_instances") ?? settings.recheckInstances
         settings.honorsClientCacheControl = values.flag("cache.honor_client_cache_control") ?? false
+        settings.maxFills = values.integer("cache.max_fills").map { Int($0) } ?? settings.maxFills
+        settings.maxFillsPerClient =
+            values.integer("cache.max_fills_per_client").map { Int($0) } ?? settings.maxFillsPerClient
         for index in 0..<values.count("backends") {
             guard let name = values.text("backends[\(index)].name") else { continue }
             let abilities = abilities("backends[\(index)].abilities")

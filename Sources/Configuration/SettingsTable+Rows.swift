@@ -247,6 +247,12 @@ extension SettingsTable {
                 background, while no client waits for the archive and half of its connections are free.
                 """),
             .value(
+                "cache.max_fills", .integer(1...100_000), default: "256",
+                "How many fills ask archives at once; more wait for their turn."),
+            .value(
+                "cache.max_fills_per_client", .integer(1...100_000), default: "32",
+                "The same of what one client has begun: a principal, or an address where nobody has a name."),
+            .value(
                 "cache.keep_filling", .choice(["always", "never", "half"]), default: "always",
                 "Whether a fill goes on when its last client has left; half: if more than half of it is there."),
             .value(

@@ -25,7 +25,9 @@ package struct FillFailure: Error, Sendable {
 package struct FillDropped: Error, Sendable {}
 
 /// Nobody listened to the fill any more, and it was not worth going on.
-package struct FillUnwanted: Error, Sendable {}
+package struct FillUnwanted: Error, Sendable {
+    package init() {}
+}
 
 /// The cache directory can't be used at all; the text is for the operator.
 package struct CacheDirectoryError: Error, CustomStringConvertible, Sendable {

@@ -27,14 +27,14 @@ extension Fill {
     func append(_ bytes: [UInt8]) throws(CacheError) {
         if bytes.isEmpty { return }
         try writing { body throws(CacheError) in
-            if isPassedThrough { return try pass(bytes) }
+            if isPassedThrough { return try pass(bytes, &body) }
             let isAwaited: Bool
             do throws(CacheError) {
                 isAwaited = try admit(bytes.count)
             } catch {
                 guard case .tooLarge(let limit) = error else { throw error }
                 try passThrough(&body, for: .tooLarge(limit: limit))
-                return try pass(bytes)
+                return try pass(bytes, &body)
             }
             body.hasher.update(bytes.span)
             // Nothing gathered and enough here: no copy is needed.
@@ -61,8 +61,9 @@ extension Fill {
         }
     }
 
-    private func pass(_ bytes: [UInt8]) throws(CacheError) {
+    private func pass(_ bytes: [UInt8], _ body: inout Body) throws(CacheError) {
         _ = try admit(bytes.count)
+        body.hasher.update(bytes.span)
         for waiter in state.withLock({ $0.pass(bytes) }) { waiter.resume() }
     }
 

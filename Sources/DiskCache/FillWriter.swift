@@ -35,11 +35,11 @@ package final class FillWriter: Sendable {
 
     /// Says that a source is being asked now: before that, the fill ends with its last listener, afterwards as
     /// ``DiskCacheSettings/keepFilling`` has it.
-    ///
-    /// - Parameter stop: called once from any thread when nobody wants the fill any more, and it has failed by that.
-    package func start(stop: @escaping @Sendable () -> Void) {
+    package func start() { fill.state.withLock { $0.machine.start() } }
+
+    /// Calls `stop` once from any thread when nobody wants the fill any more, and it has failed by that.
+    package func whenUnwanted(_ stop: @escaping @Sendable () -> Void) {
         let isUnwanted = fill.state.withLock { state in
-            state.machine.start()
             if case .failed = state.machine.phase { return true }
             state.stop = stop
             return false
@@ -105,6 +105,11 @@ package final class FillWriter: Sendable {
         guard uncharged.wrappingAdd(bytes.count, ordering: .relaxed).newValue >= Self.roomStep else { return }
         uncharged.store(0, ordering: .relaxed)
         cache.background.submit { [cache] in cache.makeRoomIfNeeded() }
+    }
+
+    /// What was taken so far: its bytes, and the checksums of its blocks, the last of them cut there.
+    package var soFar: (checksums: [UInt64], length: Int64) {
+        (fill.body.withLock { $0.hasher.checksumsSoFar }, fill.state.withLock { $0.machine.admitted })
     }
 
     /// Adds what a metadata document tells only at its end, before ``commit()``.

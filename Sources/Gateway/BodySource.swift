@@ -119,7 +119,7 @@ final class PartSource {
     private static let envelopeLimit: Int64 = 4096
 
     /// Digits only, and not so many that a sum could overflow.
-    private static func length(in fields: HTTPFields) -> Int64? {
+    static func length(in fields: HTTPFields) -> Int64? {
         guard let text = fields["content-length"], (1...15).contains(text.utf8.count),
             text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else { return nil }

@@ -124,6 +124,8 @@ final class CollectionFill: Sendable {
     /// Whether more than one listens.
     var hasOtherListeners: Bool { state.withLock { $0.listeners > 1 } }
 
+    var hasListeners: Bool { state.withLock { $0.listeners > 0 } }
+
     var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
 
     private func suspend(until wish: Wish) async throws(Problem) {
@@ -193,9 +195,11 @@ final class CollectionFills: Sendable {
     }
 
     /// Whether nobody wants it any more; then nobody can join it either.
-    func endIfAbandoned(_ fill: CollectionFill) -> Bool {
+    ///
+    /// - Parameter beforeStart: nothing has been asked yet, so that it ends when nobody listens.
+    func endIfAbandoned(_ fill: CollectionFill, beforeStart: Bool = false) -> Bool {
         fills.withLock { fills in
-            guard fill.isAbandoned else { return false }
+            guard fill.isAbandoned || (beforeStart && !fill.hasListeners) else { return false }
             if fills[fill.key] === fill { fills[fill.key] = nil }
             return true
         }

@@ -39,6 +39,8 @@ final class CollectionFiller: @unchecked Sendable {
 
     func run() async {
         do throws(Problem) {
+            // All may have left while it waited for its turn: nothing has been asked yet.
+            if gateway.collectionFills.endIfAbandoned(fill, beforeStart: true) { throw .clientGone }
             let backend = try await fillFromFirstAble()
             await commits.end(below: 1)
             if !isPartial { await storeMembership(from: backend) }
@@ -115,7 +117,7 @@ final class CollectionFiller: @unchecked Sendable {
             return
         }
         // Wanted as long as the collection is, whoever has come to it already.
-        writer.start {}
+        writer.start()
         own.skip(to: .max)
         let description = gateway.stamped(
             ObjectDescription(

@@ -32,7 +32,14 @@ final class Filler: @unchecked Sendable {
     let clientAuthorization: String?
     /// Of the errand that began it.
     let pace: Pace?
+    /// Whether the present answer has proven what it is.
     private var hasBegun = false
+    /// What the first answer was, once it had proven that.
+    private var begun: (description: ObjectDescription, length: Int64?)?
+    /// The last answer that came.
+    var answered: Answered?
+    /// Of a second answer, as long as it says what the first has said.
+    var replay: Replay?
     /// For the report.
     private var bytes: Int64 = 0
     private var isUnchanged = false
@@ -66,7 +73,7 @@ final class Filler: @unchecked Sendable {
         let start = ContinuousClock.now
         var report = FillReport(objectClass: object.word, result: .complete)
         do throws(Problem) {
-            try await fillFromFirstAble()
+            try await fillWhole()
             do { try await writer.commit() } catch { throw Problem(error) }
             if isUnchanged { report.result = .unchanged }
         } catch {
@@ -83,6 +90,18 @@ final class Filler: @unchecked Sendable {
         gateway.reports.fill(report, loop)
     }
 
+    /// A source that breaks off once what it sends has begun to be delivered is given one more chance.
+    private func fillWhole() async throws(Problem) {
+        do throws(Problem) {
+            try await fillFromFirstAble()
+        } catch {
+            guard begun != nil, error.isBrokenOff, !Task.isCancelled else { throw error }
+            hasBegun = false
+            try await resume()
+            if replay != nil { throw .otherContent }
+        }
+    }
+
     private func fillFromFirstAble() async throws(Problem) {
         var problems: [Problem] = []
         for candidate in choice.candidates {
@@ -95,18 +114,19 @@ final class Filler: @unchecked Sendable {
                 var problem = error
                 if !problem.isRefusal { problem.failedCandidates = [candidate] }
                 problems.append(problem)
-                guard error.allowsNextEndpoint, !hasBegun else { throw Problem(oneOf: problems) }
+                guard error.allowsNextEndpoint, begun == nil else { throw Problem(oneOf: problems) }
             }
         }
         throw problems.isEmpty ? Problem(choice.refusal) : Problem(oneOf: problems)
     }
 
-    private func fill(from candidate: EndpointChoice.Candidate) async throws(Problem) {
+    func fill(from candidate: EndpointChoice.Candidate) async throws(Problem) {
         guard let base = candidate.base else { return try await fill(fromArchive: candidate.endpoint.address) }
         let backend = try gateway.permitted(base)
         askedBackend = backend.name
         let request = try await backendRequest(to: candidate, base: base, backend: backend)
-        let condition = condition(for: backend)
+        // Of what has begun to come only the rest is of use.
+        let condition = begun == nil ? condition(for: backend) : nil
         let response = try await gateway.get(
             request, if: condition, on: loop, clientAuthorization: clientAuthorization)
         if response.head.status == 304, let former, condition != nil {
@@ -114,10 +134,19 @@ final class Filler: @unchecked Sendable {
             isUnchanged = true
             return
         }
+        try await take(response, to: request, of: candidate, base: base, backend: backend)
+    }
+
+    /// Takes a backend's answer in.
+    func take(
+        _ response: UpstreamResponse, to request: BackendRequest, of candidate: EndpointChoice.Candidate, base: HTTPURL,
+        backend: Backend
+    ) async throws(Problem) {
         answerFields = translates ? nil : response.head.fields
         guard response.head.status == 200 else {
             throw refusal(with: response.head.status, by: .init(backend: backend.name, type: candidate.type))
         }
+        answered = Answered(response, to: request, of: candidate, base: base)
         let body = UpstreamBody(response)
         switch request.answer {
         case .json:
@@ -339,13 +368,29 @@ final class Filler: @unchecked Sendable {
     }
 
     private func begin(_ description: ObjectDescription, expecting length: Int64?) async throws(Problem) {
+        if let begun {
+            // What follows must be the same body.
+            guard begun.description.mediaType == description.mediaType,
+                begun.description.transferSyntax == description.transferSyntax,
+                begun.length == nil || length == nil || begun.length == length
+            else { throw .otherContent }
+            hasBegun = true
+            return
+        }
+        begun = (description, length)
         var description = gateway.stamped(description, as: writer.key, at: moment, by: answerFields)
         description.etag = newTag()
         do { try await writer.begin(description, expectedLength: length) } catch { throw Problem(error) }
         hasBegun = true
     }
 
-    private func append(_ bytes: [UInt8]) async throws(Problem) {
+    func append(_ piece: [UInt8]) async throws(Problem) {
+        var bytes = piece
+        if let replay {
+            guard let new = replay.take(piece) else { throw .otherContent }
+            if replay.isThrough { self.replay = nil }
+            bytes = new
+        }
         self.bytes += Int64(bytes.count)
         do { try await writer.append(bytes) } catch { throw Problem(error) }
         await pace?.took(bytes.count)
@@ -369,13 +414,18 @@ extension Gateway {
         throw problem
     }
 
+    /// - Parameter range: only the body from there on is asked for, of the body with that validator.
     func get(
         _ request: BackendRequest, if condition: BackendValidator.Condition? = nil, on loop: EventLoop,
-        clientAuthorization: String?
+        clientAuthorization: String?, range: (from: Int64, of: EntityTag)? = nil
     ) async throws(Problem) -> UpstreamResponse {
         var fields = HTTPFields()
         fields.append("Accept", request.accept)
         if let condition { fields.append(condition.field, condition.value) }
+        if let range {
+            fields.append("Range", "bytes=\(range.from)-")
+            fields.append("If-Range", range.of.description)
+        }
         do {
             return try await upstream.get(
                 UpstreamRequest(url: request.url, fields: fields, clientAuthorization: clientAuthorization), on: loop)

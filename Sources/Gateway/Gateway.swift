@@ -40,6 +40,8 @@ package final class Gateway: RequestHandler {
     /// Studies whose archives could not be asked a moment ago.
     let failedRechecks = BriefMemory<UID, Void>(lifetime: .seconds(600))
     let prefetches = Prefetches()
+    /// Whose fill may ask a backend.
+    let fillTurns: FillTurns
     let collectionFills = CollectionFills()
     let memberships = MembershipBook()
     let seriesCounts = SeriesCounts()
@@ -55,6 +57,7 @@ package final class Gateway: RequestHandler {
         self.directory = directory
         self.cache = cache
         self.workers = workers
+        fillTurns = FillTurns(limit: settings.maxFills, limitPerClient: settings.maxFillsPerClient)
         abilityBook = AbilityBook(configured: settings.abilities)
         derivers = WorkerPool(threads: 4)
         self.reports = reports

@@ -30,6 +30,10 @@ package struct GatewaySettings: Sendable {
     package var honorsClientCacheControl = false
     /// Whether the rest of a series follows in the background when a viewer has opened it.
     package var prefetchesSeries = false
+    /// Fills that ask backends at once, over all clients.
+    package var maxFills = 256
+    /// The same on one client's account.
+    package var maxFillsPerClient = 32
     /// 32 random bytes that survive a restart: boundaries and bulk data tokens are made with them.
     package var secret: [UInt8] = []
 

@@ -102,7 +102,7 @@ extension Gateway {
         guard list.members.count <= MembershipList.limit,
             case .fill(let writer, let own)? = try? await cache.open(key, accepting: { _ in false })
         else { return }
-        writer.start {}
+        writer.start()
         own.skip(to: .max)
         defer { own.leave() }
         let description = stamped(

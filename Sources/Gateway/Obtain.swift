@@ -113,7 +113,9 @@ extension Gateway {
         } else {
             switch try await opening(key, located.demand) {
             case .hit(let object): return .stored(object, .hit)
-            case .follow(let running): follower = running
+            case .follow(let running):
+                follower = running
+                fillTurns.join(running.fill, as: context.account)
             case .fill(let writer, let own):
                 try check(
                     writer, AbsentObject(key, at: located.demand.moment, translates: translating, from: located.choice),
@@ -160,7 +162,21 @@ extension Gateway {
             moment: located.demand.moment, former: former, rendering: rendering, translates: translates, facts: facts,
             loop: context.loop, clientAuthorization: isPrivate ? context.clientAuthorization : nil,
             pace: context.errand.pace)
-        run(writer, on: context.loop) { await filler.run() }
+        runInTurn(writer, context) { await filler.run() }
+    }
+
+    /// Runs a fill that asks backends, once it is its client's turn. Until then it ends with its last listener.
+    func runInTurn(_ writer: FillWriter, _ context: RequestContext, _ body: @escaping @Sendable () async -> Void) {
+        let client = context.account
+        let task = runFill(on: context.loop) {
+            guard let account = await self.fillTurns.take(for: client, fill: writer.fill) else {
+                return writer.fail(FillFailure(FillUnwanted()))
+            }
+            writer.start()
+            await body()
+            self.fillTurns.giveBack(account)
+        }
+        writer.whenUnwanted { task.cancel() }
     }
 
     /// Fetches anew what is served in the meantime; nobody waits for it.
@@ -174,14 +190,16 @@ extension Gateway {
             guard let opening = try? await self.opening(key, located.demand, mustBeFresh: true),
                 case .fill(let writer, let own) = opening
             else { return }
-            writer.start {}
             own.skip(to: .max)
+            guard let account = await self.fillTurns.take(for: .errand, fill: writer.fill) else { return }
+            writer.start()
             let filler = Filler(
                 gateway: self, writer: writer, object: object, target: target, choice: located.choice,
                 moment: located.demand.moment, former: await self.cache.peek(key), rendering: rendering,
                 translates: translating, facts: nil, loop: loop, clientAuthorization: nil)
             await filler.run()
             own.leave()
+            self.fillTurns.giveBack(account)
             if filler.hasFailed { self.failedRenewals.remember((), for: key, at: loop.now) }
         }
     }
@@ -189,7 +207,8 @@ extension Gateway {
     /// Runs a fill to its end, or until nobody wants it any more, and counts it.
     func run(_ writer: FillWriter, on loop: EventLoop, _ body: @escaping @Sendable () async -> Void) {
         let task = runFill(on: loop, body)
-        writer.start { task.cancel() }
+        writer.whenUnwanted { task.cancel() }
+        writer.start()
     }
 
     /// Runs a fill to its end, whoever listens, and counts it.

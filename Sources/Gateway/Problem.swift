@@ -31,6 +31,8 @@ package struct Problem: Error, Sendable {
     var failedCandidates: [EndpointChoice.Candidate] = []
     /// The backend itself has said that there is no such thing.
     package var isBackendAbsence = false
+    /// The answer broke off before its end: asked again, the archive may send it whole.
+    package var isBrokenOff = false
     /// A stored object was dropped because its bytes were not those that had been stored.
     package var isDamage = false
     /// The object came and could not be kept as a whole: the archive may be asked for the part itself.
@@ -97,6 +99,7 @@ extension Problem {
         let sentence = error.clientSentence.prefix(1).uppercased() + error.clientSentence.dropFirst() + "."
         self.init(status: error.status, sentence, backend: error.backend, detail: error.detail)
         allowsNextEndpoint = true
+        isBrokenOff = [.closedEarly, .stalled].contains(error.kind)
         if error.status == 503 { retryAfter = 5 }
     }
 
@@ -160,6 +163,7 @@ extension Problem {
             self = .badBody(from: backend, "metadata that cannot be read", detail: "\(detail) at byte \(offset)")
         case .truncated:
             self = .badBody(from: backend, "metadata that ends before its end")
+            isBrokenOff = true
         case .wrongInstance(let detail):
             self = .badBody(from: backend, "the metadata of another instance than the one asked for", detail: detail)
         case .tooLarge(let detail):
@@ -176,6 +180,7 @@ extension Problem {
             case .tooManyParts: "a multipart answer of too many parts"
             }
         self = .badBody(from: backend, what, detail: "\(error)")
+        if case .truncated = error { isBrokenOff = true }
     }
 
     init(_ error: DICOMError, from backend: String) {

@@ -50,7 +50,9 @@ extension Gateway {
         var outcome = CacheOutcome.follow
         switch opening {
         case .hit(let object): return .stored(object, .hit)
-        case .follow(let running): follower = running
+        case .follow(let running):
+            follower = running
+            fillTurns.join(running.fill, as: context.account)
         case .fill(let writer, let own):
             follower = own
             outcome = .miss
@@ -58,7 +60,7 @@ extension Gateway {
             let filler = SeriesDocumentFiller(
                 gateway: self, writer: writer, series: series, candidates: candidates,
                 moment: located.demand.moment, loop: context.loop)
-            run(writer, on: context.loop) { await filler.run() }
+            runInTurn(writer, context) { await filler.run() }
         }
         let description: ObjectDescription
         do { description = try await follower.description() } catch { throw Problem(error) }

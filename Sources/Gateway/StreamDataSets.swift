@@ -230,7 +230,14 @@ extension Gateway {
             let filler = CollectionFiller(
                 gateway: self, fill: fill, candidates: candidates, record: located.resolution.record,
                 demand: located.demand, loop: context.loop, pace: context.errand.pace)
-            runFill(on: context.loop) { await filler.run() }
+            let client = context.account
+            runFill(on: context.loop) {
+                guard let account = await self.fillTurns.take(for: client, fill: fill) else { return }
+                await filler.run()
+                self.fillTurns.giveBack(account)
+            }
+        } else {
+            fillTurns.join(fill, as: context.account)
         }
         return (fill, isNew)
     }

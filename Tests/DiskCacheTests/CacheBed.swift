@@ -125,7 +125,7 @@ extension DiskCache {
             throw Unexpected(what: "no licence to fill")
         }
         // A fill that has started goes on when nobody listens.
-        writer.start {}
+        writer.start()
         own.leave()
         return writer
     }

@@ -21,7 +21,8 @@ import Testing
         let key = try key()
         guard case .fill(let writer, let own) = try await cache.open(key) else { throw Unexpected(what: "no licence") }
         let stops = Atomic<Int>(0)
-        if hasStarted { writer.start { stops.wrappingAdd(1, ordering: .relaxed) } }
+        writer.whenUnwanted { stops.wrappingAdd(1, ordering: .relaxed) }
+        if hasStarted { writer.start() }
         if arrived > 0 {
             try await writer.begin(description, expectedLength: 100)
             try await writer.append(body(arrived))
@@ -31,7 +32,7 @@ import Testing
         own.leave()
         #expect(stops.load(ordering: .relaxed) == 0)
         other.leave()
-        if !hasStarted { writer.start { stops.wrappingAdd(1, ordering: .relaxed) } }
+        if !hasStarted { writer.start() }
         #expect(stops.load(ordering: .relaxed) == (goesOn ? 0 : 1))
         if goesOn {
             _ = try await cache.follower(key)
@@ -50,7 +51,7 @@ import Testing
         guard case .fill(let writer, let own) = try await cache.open(key()) else {
             throw Unexpected(what: "no licence")
         }
-        writer.start {}
+        writer.start()
         try await writer.begin(description, expectedLength: nil)
         try await writer.append(body(10))
         _ = try writer.fill.seal()

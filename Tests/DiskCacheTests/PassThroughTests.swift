@@ -139,7 +139,8 @@ import Testing
         guard case .fill(let writer, let own) = try await cache.open(key()) else {
             throw Unexpected(what: "no licence")
         }
-        writer.start { stops.wrappingAdd(1, ordering: .relaxed) }
+        writer.whenUnwanted { stops.wrappingAdd(1, ordering: .relaxed) }
+        writer.start()
         let source = Task { try await bed.on(0) { try await fill(writer) } }
         while !writer.isWaiting { await Task.yield() }
         own.leave()
@@ -273,7 +274,7 @@ extension DiskCache {
         guard case .fill(let writer, let own) = try await open(key) else {
             throw Unexpected(what: "no licence to fill")
         }
-        writer.start {}
+        writer.start()
         return (writer, own)
     }
 }

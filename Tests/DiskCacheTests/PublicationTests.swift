@@ -52,7 +52,7 @@ import Testing
         guard case .fill(let writer, let own) = try await cache.open(key, accepting: { $0.epoch == 2 }) else {
             throw Unexpected(what: "no licence to fill")
         }
-        writer.start {}
+        writer.start()
         own.leave()
         // While it is under way, others follow it, and who asks the disk alone sees the old one.
         _ = try await cache.follower(key)

@@ -58,7 +58,7 @@ import Testing
                 #expect(error.failure is Unexpected || error.failure is FillDropped)
             }
         case .fill(let writer, let own):
-            writer.start {}
+            writer.start()
             own.leave()
             try await writer.begin(description, expectedLength: step % 3 == 0 ? nil : Int64(expected.count))
             try await writer.append(Array(expected[..<1000]))
