@@ -75,7 +75,7 @@ import Testing
         let bed = try CacheBed(loops: 2)
         let cache = try bed.cache()
         let key = try key()
-        let licences = Atomic<Int>(0)
+        let licences = Licences()
         try await withThrowingTaskGroup(of: [UInt8].self) { group in
             for client in 0..<100 {
                 group.addTask {
@@ -84,7 +84,7 @@ import Testing
                         case .hit(let object): return try await object.bytes()
                         case .follow(let follower): return try await follower.bytes()
                         case .fill(let writer, let own):
-                            licences.wrappingAdd(1, ordering: .relaxed)
+                            licences.count.wrappingAdd(1, ordering: .relaxed)
                             writer.start()
                             try await writer.begin(description, expectedLength: 300_000)
                             for begin in stride(from: 0, to: 300_000, by: 10_000) {
@@ -99,7 +99,11 @@ import Testing
             }
             for try await bytes in group { #expect(bytes == body(300_000)) }
         }
-        #expect(licences.load(ordering: .relaxed) == 1)
+        #expect(licences.count.load(ordering: .relaxed) == 1)
         await cache.close()
     }
+}
+
+private final class Licences: Sendable {
+    let count = Atomic<Int>(0)
 }
