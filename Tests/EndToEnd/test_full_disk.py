@@ -11,6 +11,7 @@ from bed.scripted import Gate
 from bed.small_disk import SmallDiskGateway
 
 MIB = 1 << 20
+FRAME = MIB // 2
 
 
 def small_disk_gateway(lab, **cache):
@@ -88,14 +89,20 @@ def test_everything_of_small_images_is_answered_on_a_full_disk_and_kept_again_af
         assert outcome(transfer(instance_url(gateway, image))) == "hit"
 
 
-def test_a_frame_of_what_cannot_be_had_as_a_whole_is_refused_with_a_sentence(lab):
+def test_what_needs_a_whole_that_cannot_be_kept_is_refused_with_a_sentence(lab):
     image = lab.large("30 MB", megabytes=30, front="uri")
     gateway = small_disk_gateway(lab)
     gateway.fill_disk()
-    answer = requests.get(
-        f"{gateway.dicomweb}{image.path}/frames/3", headers={"Accept": FRAMES_AS_STORED}, timeout=20
-    )
-    assert answer.status_code == 503, answer.text
+    # A frame that lies where the head says is sent as it passes by.
+    root = gateway.dicomweb + image.path
+    frame = requests.get(f"{root}/frames/3", headers={"Accept": FRAMES_AS_STORED}, timeout=20)
+    assert frame.status_code == 200
+    begin = len(image.stored.head) + 2 * FRAME
+    stored = b"".join(map(bytes, image.stored.pieces()))
+    assert only_part(frame).body == stored[begin : begin + FRAME]
+    # What is said of the pixels' end needs all of them.
+    answer = requests.get(f"{root}/metadata", headers={"Accept": JSON}, timeout=20)
+    assert answer.status_code == 503, answer.headers
     assert "cannot keep" in answer.text and answer.headers["Retry-After"]
 
 
