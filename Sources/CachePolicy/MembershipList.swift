@@ -138,7 +138,7 @@ extension MembershipList {
         guard let first = lines.first else { return nil }
         let head = Self.fields(first)
         guard head.count == 6, head[0] == "members", head[1] == "1", let source = Source(rawValue: head[2]),
-            let time = Int64(head[3]), let count = Int(head[4]), !head[5].isEmpty
+            let time = Int64(head[3]), (0...253_402_300_799).contains(time), let count = Int(head[4]), !head[5].isEmpty
         else { return nil }
         lines.removeFirst()
         guard lines.count == count, count <= Self.limit else { return nil }

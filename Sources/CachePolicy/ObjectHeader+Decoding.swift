@@ -108,12 +108,12 @@ private struct HeaderFields {
 
     func description() throws(HeaderError) -> ObjectDescription {
         let placeholders = try integer(.placeholders)
-        guard placeholders >= 0 else { throw malformed(.placeholders) }
+        guard (0...Int(ObjectLayout.bodyLimit)).contains(placeholders) else { throw malformed(.placeholders) }
         return ObjectDescription(
             mediaType: try text(.mediaType), transferSyntax: try optional(.transferSyntax, text),
             placeholders: placeholders, backend: try text(.backend), etag: try text(.etag),
-            storedAt: Int64(try integer(.storedAt)), epoch: Int64(try optional(.epoch, integer) ?? 0),
-            expires: try optional(.expires, integer).map { Int64($0) },
+            storedAt: try time(.storedAt), epoch: try optional(.epoch, time) ?? 0,
+            expires: try optional(.expires, time),
             validator: BackendValidator(
                 etag: try optional(.backendETag, text), lastModified: try optional(.backendModified, text)),
             recordVersion: try optional(.recordVersion, text), facts: try facts())
@@ -147,6 +147,13 @@ private struct HeaderFields {
     private func integer(_ tag: ObjectHeader.Tag) throws(HeaderError) -> Int {
         guard let place = places[tag.rawValue], place.count == 8 else { throw malformed(tag) }
         return Int(truncatingIfNeeded: ObjectHeader.integer(header, at: place.lowerBound, size: 8))
+    }
+
+    /// A time that sums and differences can be made of: seconds or milliseconds of the next ten thousand years.
+    private func time(_ tag: ObjectHeader.Tag) throws(HeaderError) -> Int64 {
+        let time = Int64(try integer(tag))
+        guard (0...253_402_300_799_999).contains(time) else { throw malformed(tag) }
+        return time
     }
 
     private func optional<Value>(

@@ -107,12 +107,14 @@ package struct StudyDocument: Hashable, Sendable {
             let (name, value) = TextLines.field(of: line)
             fields[name] = value
         }
-        guard fields["of"] == study.string, let epoch = fields["epoch"].flatMap({ Int64($0) }), epoch > 0,
+        guard fields["of"] == study.string, let epoch = fields["epoch"].flatMap({ Int64($0) }),
+            (1...253_402_300_799_999).contains(epoch),
             let reason = fields["raised-for"].flatMap(StudyEpoch.Reason.init(rawValue:)),
             let source = fields["source"], let version = fields["version"],
             let status = fields["status"].flatMap(StudyRecord.Status.init(rawValue:)),
             let confirmedAt = fields["confirmed"].flatMap({ Int64($0) }),
-            let recheckedAt = fields["rechecked"].flatMap({ Int64($0) })
+            let recheckedAt = fields["rechecked"].flatMap({ Int64($0) }),
+            (0...253_402_300_799).contains(confirmedAt), (0...253_402_300_799).contains(recheckedAt)
         else { return nil }
         self.study = study
         self.epoch = StudyEpoch(number: epoch, reason: reason)

@@ -97,6 +97,25 @@ struct CacheIndex {
         !isClosed && generations.isCurrent(generation, of: series)
     }
 
+    /// A study of which a whole answer is being stored: how many do so, and how often something of it was purged.
+    private var watchedStudies: [UID: (watchers: Int, purges: UInt64)] = [:]
+
+    mutating func beginWatch(of study: UID) -> UInt64 {
+        watchedStudies[study, default: (0, 0)].watchers += 1
+        return watchedStudies[study]?.purges ?? 0
+    }
+
+    mutating func endWatch(of study: UID) {
+        guard let watched = watchedStudies[study] else { return }
+        watchedStudies[study] = watched.watchers > 1 ? (watched.watchers - 1, watched.purges) : nil
+    }
+
+    /// Whether nothing of the study was purged since.
+    func isIntact(_ study: UID, since purges: UInt64) -> Bool { watchedStudies[study]?.purges == purges }
+
+    /// Something of the study is purged: answers that began before must not bring it back.
+    mutating func notePurge(of study: UID) { watchedStudies[study]?.purges += 1 }
+
     // MARK: Objects
 
     /// Remembers an object that was opened when ``removals`` had the value given; not if something was removed since.

@@ -32,6 +32,7 @@ extension DiskCache {
         let (name, bare, dropped) = publishing.withLock { _ -> (FileName?, FileName?, [StoredObject]) in
             let removal = CacheIndex.Removal(tenant: tenant, study: study, series: series)
             if index.withLock({ $0.putsOff(removal) }) { return (nil, nil, []) }
+            if !wasEvicted { index.withLock { $0.notePurge(of: study) } }
             var dropped = index.withLock { $0.forget(where: matches) }
             let name = directory.moveToTrash(path)
             let bare = directory.moveBareStudyToTrash(tenant: tenant, study: study)
@@ -53,6 +54,7 @@ extension DiskCache {
         let path = ObjectPath(series)
         var dropped = index.withLock { index in
             // Of a fill that does not know its backend yet the worst is believed.
+            index.notePurge(of: series.study)
             index.revokeFills { isMeant($0, $1 ?? selection.backend ?? "") }
             return index.forgetParts(where: isMeant)
         }

@@ -1,4 +1,5 @@
 // An object that can be served: an open descriptor and what its header said.
+import CLinux
 package import CachePolicy
 import EventLoop
 import Synchronization
@@ -44,6 +45,9 @@ package final class StoredObject: Sendable {
 
     /// Whether it must be read whole before a byte of it is served: a run that ended badly stored it.
     var isSuspect: Bool { wasSuspect && !isWholeVerified.load(ordering: .acquiring) }
+
+    /// Whether its file has no name any more, or never had one: it was removed, replaced or never published.
+    package var isUnlinked: Bool { (try? file.status().st_nlink) == 0 }
 
     /// Whether the blocks of the range were checked since the descriptor was opened.
     package func isVerified(_ range: Range<Int64>) -> Bool {

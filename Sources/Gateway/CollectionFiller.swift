@@ -22,7 +22,9 @@ final class CollectionFiller: @unchecked Sendable {
     private let pace: Pace?
     private var seen: Set<UID> = []
     private var isPartial = false
+    private var askedAt: Int64 = 0
     private let commits = CommitsUnderWay()
+    private let watch: StudyWatch
 
     init(
         gateway: Gateway, fill: CollectionFill, candidates: [EndpointChoice.Candidate], record: StudyRecord,
@@ -34,6 +36,7 @@ final class CollectionFiller: @unchecked Sendable {
         self.record = record
         self.demand = demand
         self.loop = loop
+        watch = gateway.cache.watch(fill.key.study)
         self.pace = pace
     }
 
@@ -43,12 +46,23 @@ final class CollectionFiller: @unchecked Sendable {
             if gateway.collectionFills.endIfAbandoned(fill, beforeStart: true) { throw .clientGone }
             let backend = try await fillFromFirstAble()
             await commits.end(below: 1)
-            if !isPartial { await storeMembership(from: backend) }
+            if !isPartial, watch.isIntact { await storeMembership(from: backend) }
             fill.end(.success(()))
         } catch {
             fill.end(.failure(error))
         }
         gateway.collectionFills.ended(fill)
+        await forgetWhatWasPurged()
+    }
+
+    /// What a purge has taken must not come back with the rest of an answer that began before it: those who listen have it,
+    /// and the cache lets it go.
+    private func forgetWhatWasPurged() async {
+        guard !watch.isIntact else { return }
+        await commits.end(below: 1)
+        for series in Set(fill.members.map(\.target.series)) {
+            _ = await gateway.cache.purge(study: fill.key.study, series: series)
+        }
     }
 
     /// Goes on with the next archive where one fails half-way: what is there already is passed over.
@@ -73,7 +87,15 @@ final class CollectionFiller: @unchecked Sendable {
             base.appending(path: path, query: nil),
             accept: "multipart/related; type=\"application/dicom\"; transfer-syntax=\(key.syntax)",
             asking: key.series == nil ? "study" : "series", as: nil, base: base, on: loop, clientAuthorization: nil)
-        isPartial = isPartial || asked.response.head.status == 206
+        // What the archive holds is told as of now, however long the telling takes.
+        askedAt = secondsSince1970()
+        if asked.response.head.status == 206 {
+            // Those who listen already were promised a whole.
+            guard fill.members.isEmpty else {
+                throw .badBody(from: asked.backend.name, "only a part of what was asked for")
+            }
+            isPartial = true
+        }
         let backend = asked.backend.name
         fill.began(at: backend, isPartial: isPartial)
         let parts = PartSource(
@@ -81,6 +103,8 @@ final class CollectionFiller: @unchecked Sendable {
         while try await parts.nextPart() != nil {
             try await take(parts, from: backend)
             if gateway.collectionFills.endIfAbandoned(fill) { throw .clientGone }
+            // Who asks after a purge gets an answer that begins after it.
+            if !watch.isIntact { gateway.collectionFills.ended(fill) }
         }
         return backend
     }
@@ -188,7 +212,7 @@ final class CollectionFiller: @unchecked Sendable {
             series[member.target.series, default: []].append(entry)
         }
         for uid in order {
-            let list = MembershipList(source: .answer, time: secondsSince1970(), members: series[uid] ?? [])
+            let list = MembershipList(source: .answer, time: askedAt, members: series[uid] ?? [])
             await gateway.store(
                 list, of: SeriesKey(study: fill.key.study, series: uid), from: backend, at: demand.moment)
         }

@@ -114,8 +114,15 @@ extension Gateway {
         let obtained = try await openDerived(
             .frameIndex, as: .frameIndex, mediaType: "application/octet-stream", of: target, from: instance, context,
             isPrivate: isPrivate)
-        let stored = try await whole(obtained)
-        let index = try await onWorker(instance) {
+        var stored = try await whole(obtained)
+        if let tag = Derivation.frameIndex.tag(from: instance), stored.description.etag != tag, !isPrivate {
+            // One that was being made from another copy, whose frames may lie elsewhere.
+            stored = try await whole(
+                try await openDerived(
+                    .frameIndex, as: .frameIndex, mediaType: "application/octet-stream", of: target, from: instance,
+                    context, isPrivate: true))
+        }
+        let index = try await onWorker(instance) { [stored] in
             let bytes = try stored.readNow(at: 0, length: Int(min(stored.length, 256 << 20)))
             return try FrameIndex(encoded: bytes, sourceLength: instance.length)
         }
@@ -161,7 +168,8 @@ extension Gateway {
     ) async throws(Problem) -> Obtained {
         let key = key(object, of: target)
         let follower: Follower
-        if isPrivate {
+        // What was purged must not come back in its parts.
+        if isPrivate || instance.isUnlinked {
             let writer: FillWriter
             (writer, follower) = cache.privateFill(key)
             start(writer, derivation, mediaType, transferSyntax, target, instance, context)

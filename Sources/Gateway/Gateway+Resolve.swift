@@ -53,8 +53,9 @@ extension Gateway {
         var located = Located(
             resolution: resolution, study: study, series: series, target: target,
             choice: choice(in: resolution, series: series))
+        // Of a study whose own endpoint is private, a series may be shared.
+        located.demand = demand(of: context, at: await epochs.moment(of: resolution))
         if !passesClientCredentials(located) {
-            located.demand = demand(of: context, at: await epochs.moment(of: resolution))
             recheckIfDue(resolution, at: located.demand.moment, on: context.loop)
         }
         return located

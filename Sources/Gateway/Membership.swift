@@ -3,6 +3,7 @@
 import CachePolicy
 import DICOM
 import DiskCache
+import EventLoop
 import FHIR
 import Synchronization
 import WADO
@@ -83,7 +84,7 @@ extension Gateway {
         if let known = memberships.membership(of: series, as: object.description) { return known }
         guard object.length <= MembershipList.sizeLimit,
             let bytes = try? await object.read(at: 0, length: Int(object.length)),
-            let list = MembershipList(decoding: bytes)
+            let list = await workers.run({ MembershipList(decoding: bytes) })
         else {
             await cache.drop(object)
             return nil
@@ -96,6 +97,8 @@ extension Gateway {
     /// Stores a list in place of the one that was there, whose further knowledge of the same instances is kept.
     func store(_ list: MembershipList, of series: SeriesKey, from backend: String, at moment: StudyMoment) async {
         let earlier = await membership(of: series)
+        // An answer that took long must not undo what was learned since it began.
+        if let earlier, earlier.description.epoch == moment.epoch, earlier.list.time > list.time { return }
         let list = earlier.map { list.completed(by: $0.list) } ?? list
         let key = ObjectKey(
             tenant: series.tenant, study: series.study, series: series.series, instance: nil, object: .members)
@@ -126,17 +129,21 @@ extension Gateway {
     ///   - counts: what the archive counts now.
     ///   - record: the study's record, whose count decides where the archive cannot be asked.
     func vouched(
-        _ series: SeriesKey, counts: SeriesCounts.Answer, record: StudyRecord, _ demand: Demand,
-        _ context: RequestContext
+        _ series: SeriesKey, counts: SeriesCounts.Answer, record: StudyRecord, by choice: EndpointChoice,
+        _ demand: Demand, _ context: RequestContext
     ) async -> Membership? {
         guard let membership = await membership(of: series), membership.description.epoch == demand.moment.epoch,
             membership.description.storedAt >= demand.renewedSince ?? 0
         else { return nil }
         let count = membership.list.members.count
         switch counts {
-        case .counted(let counts): return counts[series.series] == count ? membership : nil
+        case .counted(let counts):
+            guard counts[series.series] == count else { return nil }
+            return await renewed(membership, of: series, by: choice, demand, context)
         case .unreachable:
-            context.warn("299 wadogate: the archive cannot be asked whether the series has grown")
+            if !demand.isOnlyIfCached {
+                context.warn("299 wadogate: the archive cannot be asked whether the series has grown")
+            }
             return membership
         case .uncounted:
             let recorded = record.series.first { $0.uid == series.series }?.numberOfInstances
@@ -145,5 +152,22 @@ extension Gateway {
             let isOfThisRecord = recorded == nil || membership.description.recordVersion == record.version
             return isYoung && isOfThisRecord ? membership : nil
         }
+    }
+
+    /// An equal number may be that of other instances: now and then the archive is asked for their names too.
+    private func renewed(
+        _ membership: Membership, of series: SeriesKey, by choice: EndpointChoice, _ demand: Demand,
+        _ context: RequestContext
+    ) async -> Membership? {
+        if let expires = membership.description.expires, secondsSince1970() < expires { return membership }
+        guard let listed = try? await listing(of: series.study, series.series, by: choice, context),
+            let instances = listed.first(where: { $0.uid == series.series })?.instances
+        else { return nil }
+        let list = MembershipList(
+            source: .search, time: secondsSince1970(),
+            members: instances.map { MembershipList.Member(instance: $0.uid, sopClass: $0.sopClass) })
+        guard list.hasSameInstances(as: membership.list) else { return nil }
+        await store(list, of: series, from: membership.description.backend, at: demand.moment)
+        return await self.membership(of: series) ?? membership
     }
 }

@@ -128,6 +128,9 @@ extension Problem {
         }
     }
 
+    /// An archive's metadata that is marked as a part of what was asked for.
+    static let partialDocument = Problem(status: 206, "The archive has sent only a part of the metadata.")
+
     static let notStored = Problem(
         status: 504, "The cache does not hold it, and the request forbids to fetch it (only-if-cached).")
 

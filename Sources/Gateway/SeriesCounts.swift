@@ -26,7 +26,9 @@ final class SeriesCounts: Sendable {
     }
 
     private static let freshness = Duration.seconds(1)
-    /// An archive that does not count is asked again after that.
+    /// An archive that is down is not waited for again at once.
+    private static let unreachableFreshness = Duration.seconds(10)
+    /// An archive that does not search or count is asked again after that.
     private static let uncountedFreshness = Duration.seconds(600)
     private static let limit = 4096
 
@@ -46,14 +48,17 @@ final class SeriesCounts: Sendable {
     }
 
     func remember(_ answer: Answer, _ key: Key, at now: ContinuousClock.Instant) {
+        var until = now + Self.freshness
+        if case .unreachable = answer { until = now + Self.unreachableFreshness }
         state.withLock { state in
-            if case .uncounted = answer {
-                state.uncounted[key.base] = now + Self.uncountedFreshness
-                return
-            }
             if state.answers.count >= Self.limit { state.answers = state.answers.filter { $0.value.until > now } }
-            if state.answers.count < Self.limit { state.answers[key] = (answer, now + Self.freshness) }
+            if state.answers.count < Self.limit { state.answers[key] = (answer, until) }
         }
+    }
+
+    /// The archive has said that it knows no such searches, or does not count: that holds for all studies.
+    func rememberUncounted(_ key: Key, at now: ContinuousClock.Instant) {
+        state.withLock { $0.uncounted[key.base] = now + Self.uncountedFreshness }
     }
 }
 
@@ -70,34 +75,50 @@ extension Gateway {
         let key = SeriesCounts.Key(study: study, base: "\(base)")
         let now = context.loop.now
         if let known = seriesCounts.known(key, at: now) { return known }
-        let answer = await count(study, base, backend, context)
-        seriesCounts.remember(answer, key, at: now)
+        let answer = await count(key, base, backend, context)
+        // What a client that has gone did not wait for says nothing to others.
+        if !Task.isCancelled { seriesCounts.remember(answer, key, at: now) }
         return answer
     }
 
+    /// Results on one page beyond which another page may follow: services differ in how many they give at most.
+    private static let shortPage = 50
+
     private func count(
-        _ study: UID, _ base: HTTPURL, _ backend: Backend, _ context: RequestContext
+        _ key: SeriesCounts.Key, _ base: HTTPURL, _ backend: Backend, _ context: RequestContext
     ) async -> SeriesCounts.Answer {
-        let url = base.appending(path: "/studies/\(study)/series", query: "includefield=00201209&limit=1000")
-        var lister = CollectionLister(study: study, series: nil)
-        let request = BackendRequest(url: url, accept: "application/dicom+json", answer: .json)
-        guard let response = try? await get(request, on: context.loop, clientAuthorization: nil) else {
-            return .unreachable
-        }
-        switch response.head.status {
-        case 200: break
-        // Nothing of the study is there any more.
-        case 204: return .counted([:])
-        case 500..., 429: return response.head.status == 501 ? .uncounted : .unreachable
-        default: return .uncounted
-        }
-        do { try await read(response, into: &lister, backend) } catch { return .uncounted }
         var counts: [UID: Int] = [:]
-        for series in lister.series {
-            guard let count = series.numberOfInstances else { return .uncounted }
-            counts[series.uid] = count
+        while true {
+            let query = "includefield=00201209&limit=1000&offset=\(counts.count)"
+            let url = base.appending(path: "/studies/\(key.study)/series", query: query)
+            let request = BackendRequest(url: url, accept: "application/dicom+json", answer: .json)
+            guard let response = try? await get(request, on: context.loop, clientAuthorization: nil) else {
+                return .unreachable
+            }
+            switch response.head.status {
+            case 200: break
+            // Nothing of the study is there, or nothing more.
+            case 204: return .counted(counts)
+            case 405, 501:
+                seriesCounts.rememberUncounted(key, at: context.loop.now)
+                return .uncounted
+            case 500..., 429: return .unreachable
+            default: return .uncounted
+            }
+            var lister = CollectionLister(study: key.study, series: nil)
+            do throws(Problem) { try await read(response, into: &lister, backend) } catch {
+                return error.isOutage ? .unreachable : .uncounted
+            }
+            let known = counts.count
+            for series in lister.series {
+                guard let count = series.numberOfInstances else {
+                    seriesCounts.rememberUncounted(key, at: context.loop.now)
+                    return .uncounted
+                }
+                counts[series.uid] = count
+            }
+            if lister.series.count < Self.shortPage || counts.count == known { return .counted(counts) }
+            guard counts.count <= CollectionLister.limit else { return .uncounted }
         }
-        // A full page may be one of several.
-        return counts.count < 1000 ? .counted(counts) : .uncounted
     }
 }

@@ -40,6 +40,7 @@ extension Gateway {
         _ series: SeriesKey, _ key: ObjectKey, _ located: Located, from candidates: [EndpointChoice.Candidate],
         _ context: RequestContext
     ) async throws(Problem) -> Obtained {
+        if located.demand.isOnlyIfCached { throw .notStored }
         let opening: Opening
         do {
             opening = try await cache.open(key, epoch: located.demand.moment.epoch, accepting: { _ in false })
@@ -152,6 +153,8 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
             base.appending(path: path, query: nil), accept: "application/dicom+json", asking: "metadata",
             as: .metadata, base: base, on: loop, clientAuthorization: nil)
         report.backend = backend.name
+        // A part of the metadata is for one who is told so, and nothing to keep.
+        guard response.head.status == 200 else { throw .partialDocument }
         var rewriter = JSONMetadataRewriter(
             expecting: .init(study: series.study, series: series.series), base: base, document: response.url,
             token: gateway.bulkTokenMaker(backend.name))
@@ -168,7 +171,7 @@ private final class SeriesDocumentFiller: @unchecked Sendable {
         }
         guard summary.dataSets > 0 else { throw .nothingThere }
         writer.amend(placeholders: summary.placeholders, facts: nil)
-        let isWhole = response.head.status == 200 && Set(members.map(\.instance)).count == members.count
+        let isWhole = Set(members.map(\.instance)).count == members.count
         return (backend.name, isWhole ? members : nil)
     }
 

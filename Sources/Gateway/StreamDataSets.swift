@@ -69,7 +69,8 @@ extension Gateway {
             switch opened {
             case .whole(.shared(let fill, let isNew)):
                 // Where an errand is given up, what has not come yet is of no use to it.
-                defer { fill.left(isOfUse: !(context.isErrand && Task.isCancelled)) }
+                // A HEAD has had what it wanted.
+                defer { fill.left(isOfUse: !context.isHead && !(context.isErrand && Task.isCancelled)) }
                 try await send(fill, isNew: isNew, located, request, to: sink, context)
             case .whole(.own(let response, let backend, let series)):
                 let parts = PartSource(
@@ -137,19 +138,27 @@ extension Gateway {
             guard await membership(of: SeriesKey(study: located.study, series: uid)) != nil else { return nil }
         }
         let choice = choice(in: located.resolution, series: series).only(candidates)
-        let counts = await counts(of: located.study, by: choice, context)
+        // Who may not ask takes the lists at their word.
+        let counts =
+            located.demand.isOnlyIfCached ? .unreachable : await counts(of: located.study, by: choice, context)
         var uids = expected
         if series == nil {
-            if case .counted(let counted) = counts {
+            switch counts {
+            case .counted(let counted):
                 uids = expected.filter { counted[$0] != nil }
                 uids += counted.keys.filter { !expected.contains($0) }.sorted()
+            case .unreachable: break
+            // The record may lag behind the archive: that these are all of its series nobody has said.
+            case .uncounted: return nil
             }
             if uids.isEmpty { return nil }
         }
         var memberships: [(UID, Membership)] = []
         for uid in uids {
             let key = SeriesKey(study: located.study, series: uid)
-            guard let membership = await vouched(key, counts: counts, record: record, located.demand, context)
+            guard
+                let membership = await vouched(
+                    key, counts: counts, record: record, by: choice, located.demand, context)
             else { return nil }
             memberships.append((uid, membership))
         }

@@ -76,11 +76,16 @@ extension Gateway {
         var array = JSONArraySink(contentType: contentType, context: context)
         for source in sources {
             if let series = await seriesOfDocuments(source, located, context) {
-                switch try await openDocuments(series, source, located, request, context) {
-                case .whole(let first): try await stream(series, from: first, located, into: &array, context)
-                case .members(let members): try await stream(members, into: &array, context)
+                do throws(Problem) {
+                    switch try await openDocuments(series, source, located, request, context) {
+                    case .whole(let first): try await stream(series, from: first, located, into: &array, context)
+                    case .members(let members): try await stream(members, into: &array, context)
+                    }
+                    continue
+                } catch {
+                    // A part is streamed below, with a Warning, unless a whole was promised already.
+                    guard error.status == Problem.partialDocument.status, !context.hasBegun else { throw error }
                 }
-                continue
             }
             switch try await openMetadata(source, accept: "application/dicom+json", located, request, context) {
             case .whole(let documents):
