@@ -34,7 +34,7 @@ extension Accounting {
             }
             var batch = state.batch
             // A series that begins makes its study one whose subject is kept.
-            for key in batch.changes.keys {
+            for key in Array(batch.changes.keys) + Array(batch.settled.keys) {
                 let study = StudyKey(tenant: key.tenant, study: key.study)
                 if let subject = state.subjects.value(for: study) { batch.subjects[study] = subject }
             }

@@ -264,7 +264,7 @@ final class AccountingStore {
 
     /// The row is gone, and its parts go.
     private func forgetSums(of key: SeriesKey, _ row: SeriesRow) throws(SQLiteError) {
-        totals.series -= 1
+        totals.series &-= 1
         if row.standing.queue == .main { totals.mainBytes &-= row.amount.bytes }
         try removeParts.run(Self.values(key)) {
             let part = PartName(objectClass: $0.text(0), backend: $0.text(1))
@@ -313,7 +313,7 @@ final class AccountingStore {
             if amount.objects < 0 { try removeEmptyParts.run(Self.values(key)) }
         }
         if row.standing.queue == .main { totals.mainBytes &+= row.amount.bytes }
-        if isNew { totals.series += 1 }
+        if isNew { totals.series &+= 1 }
         if row.amount.objects > 0 { return try write(key, row) }
         try remove.run(Self.values(key))
         try forgetSums(of: key, row)
@@ -401,7 +401,8 @@ final class AccountingStore {
 
     /// From here on rows that are seen or made count as seen by a new scan.
     func beginScan() throws(SQLiteError) {
-        scan += 1
+        // What the file says may be anything.
+        scan &+= 1
         try connection.execute("INSERT OR REPLACE INTO state VALUES ('scan', \(scan))")
     }
 

@@ -12,6 +12,11 @@ extension CacheDirectory {
         return moveToTrash(FileName(path.name), of: parent)
     }
 
+    /// Whether a folder is there that could not be made unreachable.
+    func isStuck(_ path: ObjectPath) -> Bool {
+        openDirectory(path.directory).map { $0.status(of: FileName(path.name)) != nil } ?? false
+    }
+
     /// Makes an object's file unreachable if it is still the one meant; with nil, whatever stands in the object's way: the
     /// first component that should be a folder and is none, or a last one that is no regular file.
     func moveToTrash(_ components: [String], ifStill identity: FileIdentity?) -> FileName? {

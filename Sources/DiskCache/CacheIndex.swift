@@ -15,7 +15,7 @@ struct CacheIndex {
     private var descriptors: DescriptorCache<ObjectKey, StoredObject>
     private var fills: [ObjectKey: Fill] = [:]
     /// Also those that a purge has taken out of `fills`.
-    private var running: Set<ObjectIdentifier> = []
+    private var running: [ObjectIdentifier: Fill] = [:]
     /// Fills that a purge of a class or a backend's objects has overtaken.
     private var revoked: Set<ObjectIdentifier> = []
     private var generations = SeriesGenerations()
@@ -69,13 +69,13 @@ struct CacheIndex {
     /// has failed, or one for an epoch that has passed: that goes on for those who follow it.
     mutating func register(_ fill: Fill) -> UInt64 {
         fills[fill.key] = fill
-        running.insert(ObjectIdentifier(fill))
+        running[ObjectIdentifier(fill)] = fill
         return generations.fillBegan(fill.key.seriesKey)
     }
 
     /// The fill ended, whichever way. Once is enough, twice does no harm.
     mutating func unregister(_ fill: Fill) {
-        guard running.remove(ObjectIdentifier(fill)) != nil else { return }
+        guard running.removeValue(forKey: ObjectIdentifier(fill)) != nil else { return }
         revoked.remove(ObjectIdentifier(fill))
         // After a purge or a raise of the epoch another fill may stand here.
         if fills[fill.key] === fill { fills[fill.key] = nil }
@@ -152,9 +152,10 @@ struct CacheIndex {
     ///
     /// - Parameter matches: is told the backend where the fill knows it already.
     mutating func revokeFills(where matches: (ObjectKey, _ backend: String?) -> Bool) {
-        for (key, fill) in fills where matches(key, fill.backend) {
-            fills[key] = nil
-            revoked.insert(ObjectIdentifier(fill))
+        // Also those whose place a fill for another epoch has taken.
+        for (identifier, fill) in running where matches(fill.key, fill.backend) {
+            if fills[fill.key] === fill { fills[fill.key] = nil }
+            revoked.insert(identifier)
         }
     }
 

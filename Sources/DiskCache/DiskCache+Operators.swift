@@ -104,8 +104,8 @@ extension SeriesEntry {
 
 extension PurgeResult {
     fileprivate mutating func add(_ amount: StoredAmount) {
-        if amount.objects > 0 { series += 1 }
-        objects += amount.objects
-        bytes += amount.bytes
+        if amount.objects > 0 { series &+= 1 }
+        objects &+= amount.objects
+        bytes &+= amount.bytes
     }
 }

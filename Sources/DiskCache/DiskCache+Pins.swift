@@ -37,6 +37,9 @@ extension DiskCache {
     ) async throws(CacheError) {
         try await background.run { () throws(CacheError) in
             try self.pinning.withLock { _ throws(CacheError) in
+                if self.counters.pinsAreUnread.load(ordering: .relaxed) {
+                    throw .io(detail: "file \(Self.pinFileName) could not be read: mend it, then start again")
+                }
                 var pins = self.pins()
                 let before = pins
                 try body(&pins)
@@ -78,7 +81,11 @@ extension DiskCache {
             if skipped > 0 { log("cache: file \(Self.pinFileName): \(skipped) lines are not understood and skipped") }
             return pins
         } catch {
-            if error.code != ENOENT { log("cache: file \(Self.pinFileName): \(error): nothing is pinned") }
+            if error.code != ENOENT {
+                log("cache: file \(Self.pinFileName): \(error): nothing is pinned")
+                // What cannot be read must not be written over.
+                counters.pinsAreUnread.store(true, ordering: .relaxed)
+            }
             return []
         }
     }

@@ -38,7 +38,12 @@ extension DiskCache {
             let bare = directory.moveBareStudyToTrash(tenant: tenant, study: study)
             // What was opened between the two steps saw the old file.
             dropped += index.withLock { $0.forgetObjects(where: matches) }
-            accounting.noteForgotten(tenant: tenant, study: study, series: series, wasEvicted: wasEvicted)
+            if name == nil, directory.isStuck(path) {
+                // It stays, and so does what is known of it.
+                log("cache: \(path.string) could not be removed")
+            } else {
+                accounting.noteForgotten(tenant: tenant, study: study, series: series, wasEvicted: wasEvicted)
+            }
             return (name, bare, dropped)
         }
         withExtendedLifetime(dropped) {}
@@ -52,11 +57,14 @@ extension DiskCache {
             key.seriesKey == series && selection.covers(objectClass: key.object.word, backend: backend)
         }
         let path = ObjectPath(series)
-        var dropped = index.withLock { index in
-            // Of a fill that does not know its backend yet the worst is believed.
-            index.notePurge(of: series.study)
-            index.revokeFills { isMeant($0, $1 ?? selection.backend ?? "") }
-            return index.forgetParts(where: isMeant)
+        // With the lock held under which files appear: whoever is past its check is in the folder when that is read.
+        var dropped = publishing.withLock { _ in
+            index.withLock { index in
+                // Of a fill that does not know its backend yet the worst is believed.
+                index.notePurge(of: series.study)
+                index.revokeFills { isMeant($0, $1 ?? selection.backend ?? "") }
+                return index.forgetParts(where: isMeant)
+            }
         }
         var contents = TreeContents()
         if let folder = try? directory.objects.openDirectory(FileName(path.components)) {

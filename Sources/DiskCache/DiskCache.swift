@@ -56,6 +56,7 @@ package final class DiskCache: Sendable {
         let passedThrough = Atomic<Int64>(0)
         /// Since the eviction under way began; 0 without one.
         let evictionsAsked = Atomic<Int>(0)
+        let pinsAreUnread = Atomic<Bool>(false)
     }
 
     /// Opens or makes the folder and takes its lock; what a crash left is deleted. Blocks: at start-up only.

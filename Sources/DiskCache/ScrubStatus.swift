@@ -57,7 +57,8 @@ package struct ScrubStatus: Sendable, Equatable {
             let started = Int64(lines[0][1]), lines[1].count == 6, lines[1][0] == "counted", lines[2].count == 2
         else { return nil }
         let numbers = lines[1].dropFirst().compactMap { Int64($0) }
-        guard numbers.count == 5 else { return nil }
+        // Sums are made of them.
+        guard numbers.count == 5, numbers.allSatisfy({ (0...1 << 53).contains($0) }) else { return nil }
         self.started = started
         count.objects = numbers[0]
         count.bytes = numbers[1]
