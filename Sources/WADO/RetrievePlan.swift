@@ -134,7 +134,7 @@ package struct RetrievePlan: Sendable, Hashable {
     }
 
     /// Bytes of pixels, before compression, up to which several frames' instance is fetched for the sake of one.
-    private static let smallInstance = 64 << 20
+    private static let smallInstance = 128 << 20
 
     /// Whether a frame is better had with its whole instance: when that is small or has no other frame, and the client takes
     /// the frame as it is stored. Where the stored syntax is not known, one instance of the series tells it.

@@ -55,8 +55,8 @@ import WADO
         // What would have to be decoded is asked of the archive.
         ("transfer-syntax=1.2.840.10008.1.2.1", 1, "1.2.840.10008.1.2.4.90", ["ask rs", "fetch rs"]),
         ("transfer-syntax=*", 1, "1.2.840.10008.1.2.4.90", ["fetch rs", "ask rs"]),
-        ("transfer-syntax=*", 128, nil, ["fetch rs", "ask rs"]),
-        ("transfer-syntax=*", 129, nil, ["ask rs", "fetch rs"]),
+        ("transfer-syntax=*", 256, nil, ["fetch rs", "ask rs"]),
+        ("transfer-syntax=*", 257, nil, ["ask rs", "fetch rs"]),
         ("transfer-syntax=*", Int(Int32.max), nil, ["ask rs", "fetch rs"]),
     ])
     func aFrameOfASmallInstanceIsHadWithIt(accept: String, frames: Int, stored: String?, steps: [String]) throws {
