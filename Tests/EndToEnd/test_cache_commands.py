@@ -285,7 +285,8 @@ class TestWarm:
             f"{gateway.admin}/cache/warm?jobs=1", data="\n".join(image.study for image in images), stream=True,
             headers={"Authorization": f"Bearer {gateway.admin_token}"}, timeout=10)
         assert answer.headers["Content-Type"] == "application/x-ndjson"
-        first = next(json.loads(line) for line in answer.iter_lines() if b'"done"' in line)
+        told = answer.iter_lines()  # Kept: the connection is closed with it.
+        first = next(json.loads(line) for line in told if b'"done"' in line)
         assert first["item"] == images[0].study and first["fetched_bytes"] > MIB
         gate.wait_reached()
         answer.close()
