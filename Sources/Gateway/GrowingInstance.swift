@@ -46,6 +46,8 @@ extension Gateway {
         else { throw .notAcceptable(have: description) }
         description.etag += "-\(number)"
         context.entry.backend = description.backend
+        // What passes through has its room behind the slowest listener, and this one may be sent its frame last of many.
+        follower.skip(to: place.lowerBound)
         return .growing(follower, place, description, .frame(number, syntax: ObjectClass.stored))
     }
 

@@ -243,11 +243,8 @@ class TestAccounting:
         gateway.stop()
         gateway.start()
         assert set(ask_many(gateway, images, requests_each=5)) == {"right"}
-        size = sum(path.stat().st_size for path in gateway.stored_files())
         wait_until(
-            lambda: sum(path.stat().st_size for path in gateway.stored_files()) <= 7 * MIB,
-            20,
-            f"it keeps to its size: {size}",
+            lambda: gateway.stored_bytes() <= 7 * MIB, 20, lambda: f"it keeps to its size: {gateway.stored_bytes()}"
         )
 
 

@@ -137,6 +137,17 @@ class Gateway(Server):
         files = (self.cache_path / "objects").rglob("*")
         return [path for path in files if path.is_file() and path.name != "study.txt"]
 
+    def stored_bytes(self):
+        """What cached objects take up, while some of them may be dropped."""
+
+        def size(path):
+            try:
+                return path.stat().st_size
+            except FileNotFoundError:
+                return 0
+
+        return sum(size(path) for path in self.stored_files())
+
     def wait_until_stored(self, objects):
         """Waits until so many objects are published: a client may have the last byte before the disk does."""
         wait_until(lambda: len(self.stored_files()) >= objects, 10, lambda: f"{objects} objects: {self.stored_files()}")
