@@ -130,11 +130,16 @@ extension Connection {
         if case .head = phase, input.isEmpty, !hasOutput { close() }
     }
 
-    /// Closes unless a request is under way, or stands in the socket already.
+    /// Closes unless a request is under way, or stands in the socket already. Who has connected a moment ago is about to
+    /// send its first request: that one no client repeats by itself, as it does the next on a connection that was kept.
     func beginDraining() {
         if case .head = phase, input.isEmpty { receive() }
-        closeIfIdle()
+        guard deadline.kind == .head else { return closeIfIdle() }
+        loop.schedule(after: Self.firstRequestGrace) { [weak self] in self?.closeIfIdle() }
     }
+
+    /// How long a draining server waits for the first request of a new connection.
+    private static var firstRequestGrace: Duration { .seconds(1) }
 
     func close() {
         guard !isClosed else { return }
