@@ -116,7 +116,9 @@ extension Gateway {
             case .able: note(ability, nil, probe)
             case .lacking(let reason): note(ability, reason, probe)
             case .undecided(let reason):
-                let problem = fault ?? Problem(undecided: ability, of: probe.archive, reason)
+                var problem = fault ?? Problem(undecided: ability, of: probe.archive, reason)
+                // Another picture is not there than the one that the client asked for: of that one nothing is remembered.
+                problem.isBackendAbsence = false
                 failures[ability] = ProbeFlights.Failure(
                     problem: problem, target: problem.isOfArchive ? nil : probe.target)
             }
