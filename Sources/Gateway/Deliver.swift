@@ -84,8 +84,9 @@ extension Gateway {
         of objects: [[ObjectClass]], _ target: InstanceTarget, _ located: Located, _ context: RequestContext
     ) async throws(Problem) {
         let last = objects.compactMap { $0.first?.frameNumber }.max() ?? 1
-        let frames = try await facts(of: target, located, context).numberOfFrames
-        guard last <= frames else { throw .noFrame(last, of: frames) }
+        let facts = try await facts(of: target, located, context)
+        if objects.first?.first?.isPicture == true, SOPClassKind(facts.sopClass) == .withoutPixels { throw .noImage }
+        guard last <= facts.numberOfFrames else { throw .noFrame(last, of: facts.numberOfFrames) }
     }
 
     // MARK: Sending

@@ -252,7 +252,22 @@ extension Gateway {
         of target: InstanceTarget, _ located: Located, _ context: RequestContext
     ) async throws(Problem) -> InstanceFacts {
         let isPrivate = passesClientCredentials(located)
-        if let facts = await cachedFacts(of: target), !isPrivate { return facts }
+        if let facts = await knownFacts(of: target, context), !isPrivate { return facts }
+        let facts = try await foundFacts(of: target, located, context, isPrivate: isPrivate)
+        context.facts = facts
+        return facts
+    }
+
+    /// What this request has found out of an instance, or the cache knows of it: by which way it is had must not depend on
+    /// whether what has told it is stored already.
+    func knownFacts(of target: InstanceTarget, _ context: RequestContext) async -> InstanceFacts? {
+        if let facts = context.facts, facts.instance == target.instance { return facts }
+        return await cachedFacts(of: target)
+    }
+
+    private func foundFacts(
+        of target: InstanceTarget, _ located: Located, _ context: RequestContext, isPrivate: Bool
+    ) async throws(Problem) -> InstanceFacts {
         let withMetadata = located.choice.candidates.filter {
             $0.type == .wadoRS && abilities(of: $0, at: context.loop.now).has(.metadata) != false
         }
@@ -316,6 +331,10 @@ extension Problem {
     static func noFrame(_ number: Int, of frames: Int, backend: String? = nil) -> Problem {
         Problem(status: 404, "Frame \(number) does not exist: the instance has \(frames).", backend: backend)
     }
+
+    static let noImage = Problem(
+        status: 406,
+        "The instance is no image, so there is no picture of it. Available: application/dicom and its metadata.")
 
     static let unproven = Problem(
         status: 502, "It could not be proven that the instance belongs to this study, so nothing of it is delivered.")

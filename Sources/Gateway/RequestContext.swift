@@ -29,6 +29,8 @@ final class RequestContext: @unchecked Sendable {
     var frameIndex: (etag: String, index: FrameIndex)?
     /// What a deflated instance was inflated to last, and the instance's tag.
     var inflated: (etag: String, object: StoredObject)?
+    /// What was found out last of an instance: what tells it may still be on its way to the cache.
+    var facts: InstanceFacts?
     /// Fills of backends that this request has begun.
     var fillsBegun = 0
     /// Body bytes of the answer's parts, where it has parts, for which no backend was asked.

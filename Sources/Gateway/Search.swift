@@ -128,7 +128,8 @@ struct Search {
     private func plan(holding held: [ObjectClass: Obtained]) async -> RetrievePlan {
         let isFrame = variants.first?.frameNumber != nil
         let facts =
-            variants.first?.isPicture == true || (isFrame && !isPrivate) ? await gateway.cachedFacts(of: target) : nil
+            variants.first?.isPicture == true || (isFrame && !isPrivate)
+            ? await gateway.knownFacts(of: target, context) : nil
         let syntax = gateway.memberships.storedSyntax(in: SeriesKey(study: target.study, series: target.series))
         let now = context.loop.now
         return RetrievePlan(
@@ -208,9 +209,7 @@ struct Search {
         guard candidates.allSatisfy({ $0.type == .wadoURI }), SOPClassKind(facts.sopClass) == .withoutPixels,
             variants.allSatisfy({ $0.pictureType?.hasPrefix("image/") == true })
         else { return }
-        throw Problem(
-            status: 406,
-            "The instance is no image, so there is no picture of it. Available: application/dicom and its metadata.")
+        throw .noImage
     }
 
     /// A frame that an archive has refused may not exist: that is asked before a large instance is fetched in vain.
