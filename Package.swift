@@ -102,7 +102,7 @@ let package = Package(
         tests("Upstream", ["EventLoop", "HTTP", "CLinux"]),
         tests("StudyDirectory", ["CLinux", "EventLoop", "Upstream", "HTTP", "DICOM", "FHIR"]),
         tests("DiskCache", ["EventLoop", "CachePolicy", "DICOM", "FHIR", "CLinux"]),
-        tests("Gateway", ["DICOM", "HTTP", "FHIR", "WADO"]),
+        tests("Gateway", ["CachePolicy", "DICOM", "HTTP", "FHIR", "WADO"]),
         tests("wadogate", ["Configuration", "FHIR", "HTTP"]),
         tests("Operations", ["CachePolicy", "DICOM", "DiskCache", "EventLoop", "Gateway", "StudyDirectory"]),
         tests(
