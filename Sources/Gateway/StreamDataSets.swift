@@ -70,7 +70,7 @@ extension Gateway {
             case .whole(.shared(let fill, let isNew)):
                 // Where an errand is given up, what has not come yet is of no use to it.
                 // A HEAD has had what it wanted.
-                defer { fill.left(isOfUse: !context.isHead && !(context.isErrand && Task.isCancelled)) }
+                defer { fill.left(isOfUse: !(context.isErrand ? Task.isCancelled : context.isHead)) }
                 try await send(fill, isNew: isNew, located, request, to: sink, context)
             case .whole(.own(let response, let backend, let series)):
                 let parts = PartSource(
