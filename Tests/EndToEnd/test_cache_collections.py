@@ -176,6 +176,7 @@ def test_one_picture_in_several_spellings_is_one_object(place):
     first = place.get(f"{path}?viewport=24,24", "image/png")
     assert PIL.Image.open(io.BytesIO(first.content)).size == (24, 24)
     place.asked()
+    place.gateway.wait_until_stored(1)
     stored = place.gateway.stored_files()
     for query, accept in (
         ("viewport=24%2C24", "image/png"),

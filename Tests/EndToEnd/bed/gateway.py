@@ -134,7 +134,9 @@ class Gateway(Server):
 
     def stored_files(self):
         """The files of cached objects; a study's document is none."""
-        files = (self.cache_path / "objects").rglob("*")
+        # Unlike rglob, walk passes over folders that go while it walks.
+        walk = os.walk(self.cache_path / "objects")
+        files = (Path(folder) / name for folder, _, names in walk for name in names)
         return [path for path in files if path.is_file() and path.name != "study.txt"]
 
     def stored_bytes(self):
