@@ -165,6 +165,8 @@ def test_metadata_costs_one_request_for_each_series(place):
     for accept in (JSON, "application/dicom+json, application/json", "*/*"):
         found = place.get(f"{place.path('series')}/metadata", accept).json()
         assert {each["00080018"]["Value"][0] for each in found} == expected
+        # The document, and the list that vouches for it.
+        place.gateway.wait_until_stored(2)
     assert len(place.asked()) == 1
     of_one = place.get(f"{place.slices[7].path}/metadata", JSON).json()
     assert [each["00080018"]["Value"][0] for each in of_one] == [place.slices[7].instance]
